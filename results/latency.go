@@ -67,15 +67,15 @@ func LatencyOf(h *hdrhistogram.Histogram, min, max int64) Latency {
 	return l
 }
 
-// Supports reports whether the percentile with this key ("p50", "p90", "p99", "p99_9") has a
-// sample that speaks for it.
-func (l *Latency) Supports(key string) bool {
+// Percentile is the percentile with this key ("p50", "p90", "p99", "p99_9"), and whether the
+// sample supports it.
+func (l *Latency) Percentile(key string) (ns int64, supported bool) {
 	for _, p := range percentiles {
 		if p.key == key {
-			return l.Count >= p.needs
+			return *p.in(l), l.Count >= p.needs
 		}
 	}
-	return false
+	panic("results: no percentile is called " + key)
 }
 
 // clamp keeps a bucket's upper edge inside what was really recorded.
