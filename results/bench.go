@@ -73,8 +73,8 @@ func writeBenchHead(w io.Writer, r *Run) error {
 	config("experiment-commit-time", r.Binary.CommitTime)
 	config("runstamp", r.Started.UTC().Format("2006-01-02T15:04:05Z07:00"))
 	config("suite", r.Suite)
-	config("run", r.ID)
-	b.WriteByte('\n')
+	// Two runs differ in some of these keys, and benchstat puts those into tables apart unless told not to.
+	fmt.Fprintf(&b, "\n# run %s; to compare two: benchstat -table goos,goarch,cpu a/bench.txt b/bench.txt\n", r.ID)
 	for _, u := range benchUnits {
 		fmt.Fprintf(&b, "Unit %s better=%s\n", u.name, u.better)
 	}

@@ -116,19 +116,25 @@ func (d *Dir) Finish(r *Run) error {
 // Put stores another file of the run, such as a profile or a goroutine dump. The name may
 // have folders (made here), must stay inside the directory, and must be new.
 func (d *Dir) Put(name string, content []byte) error {
-	if !filepath.IsLocal(name) {
-		return fmt.Errorf("run directory: %q is no name for a file inside it", name)
-	}
-	path := filepath.Join(d.path, name)
-	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+	root, err := os.OpenRoot(d.path)
+	if err != nil {
 		return fmt.Errorf("run directory: %w", err)
 	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666)
+	defer root.Close()
+	if folder := filepath.Dir(name); folder != "." {
+		if err := root.MkdirAll(folder, 0o777); err != nil {
+			return fmt.Errorf("run directory: %w", err)
+		}
+	}
+	f, err := root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666)
 	if err != nil {
 		return fmt.Errorf("run directory: %w", err)
 	}
 	_, err = f.Write(content)
-	return errors.Join(err, f.Close())
+	if err = errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("run directory: %w", err)
+	}
+	return nil
 }
 
 // underWay is r as it must read if nobody writes it again.

@@ -3,6 +3,7 @@
 package results
 
 import (
+	"bytes"
 	"encoding/csv"
 	"fmt"
 	"io"
@@ -31,7 +32,7 @@ func WriteTable(w io.Writer, r *Run) error {
 			Separators: tw.Separators{BetweenColumns: tw.Off},
 			Lines:      tw.Lines{ShowHeaderLine: tw.Off},
 		},
-	})); err != nil {
+	}), tw.Padding{Right: "  ", Overwrite: true}); err != nil {
 		return err
 	}
 	return writeReasons(w, r, "")
@@ -42,7 +43,7 @@ func WriteMarkdown(w io.Writer, r *Run) error {
 	if _, err := fmt.Fprintf(w, "**%s**\n\n", heading(r)); err != nil {
 		return err
 	}
-	if err := writeRows(w, r, renderer.NewMarkdown()); err != nil {
+	if err := writeRows(w, r, renderer.NewMarkdown(), tw.Padding{Left: " ", Right: " "}); err != nil {
 		return err
 	}
 	return writeReasons(w, r, "- ")
@@ -53,8 +54,8 @@ func heading(r *Run) string {
 	return fmt.Sprintf("%s: %s  run %s  seed %d", r.Suite, r.Outcome, r.ID, r.Seed)
 }
 
-// writeRows renders the cases as a table: names to the left, numbers to the right.
-func writeRows(w io.Writer, r *Run, as tw.Renderer) error {
+// writeRows renders the cases as a table: words to the left, numbers to the right.
+func writeRows(w io.Writer, r *Run, as tw.Renderer, padding tw.Padding) error {
 	if len(r.Cases) == 0 {
 		return nil // an empty table says less than the heading and the reason
 	}
@@ -62,12 +63,14 @@ func writeRows(w io.Writer, r *Run, as tw.Renderer) error {
 	for i := range align {
 		align[i] = tw.AlignRight
 	}
-	align[0] = tw.AlignLeft
-	table := tablewriter.NewTable(w,
+	align[0], align[len(align)-1] = tw.AlignLeft, tw.AlignLeft
+	var text bytes.Buffer
+	table := tablewriter.NewTable(&text,
 		tablewriter.WithRenderer(as),
 		tablewriter.WithHeaderAutoFormat(tw.Off), // it would shout
 		tablewriter.WithHeaderAutoWrap(tw.WrapNone),
 		tablewriter.WithRowAutoWrap(tw.WrapNone),
+		tablewriter.WithPadding(padding),
 		tablewriter.WithAlignment(align))
 	table.Header(tableColumns)
 	for i := range r.Cases {
@@ -75,7 +78,15 @@ func writeRows(w io.Writer, r *Run, as tw.Renderer) error {
 			return err
 		}
 	}
-	return table.Render()
+	if err := table.Render(); err != nil {
+		return err
+	}
+	for line := range strings.Lines(text.String()) {
+		if _, err := fmt.Fprintln(w, strings.TrimRight(line, " \n")); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // tableRow is one case in the order of tableColumns.
