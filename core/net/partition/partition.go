@@ -1,0 +1,162 @@
+// partition.go: a result partition: what it is made of, who uses it, and how it ends.
+
+package partition
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"xbench/core/buffer"
+	"xbench/core/meter"
+	"xbench/core/net/frame"
+)
+
+// Spec says what a result partition is made of.
+type Spec struct {
+	ID            frame.ResultPartitionID
+	Subpartitions int
+	// Pool is taken over: Close or Fail destroys it. It needs Subpartitions + 1 segments for the task to move on.
+	Pool *buffer.LocalBufferPool
+	// Capture receives what barriers overtake, and owns the buffers in it. It is called by whoever brings the barrier, polls it, or gives up on
+	// it, with no lock held, and must not block. nil: nobody stores the state of channels.
+	Capture func(Capture)
+}
+
+// ResultPartition is the output of one task: one subpartition per consumer (Flink: PipelinedResultPartition). Methods marked "task"
+// belong to the goroutine that writes, all others may be called from anywhere.
+//
+// Its life: New, Registry.Register, records, NotifyEndOfData, wait for AllDataProcessed, Finish, Close. It is released when the
+// task has closed it and every subpartition was consumed, whichever comes last; or at once by Fail or Release.
+type ResultPartition struct {
+	id      frame.ResultPartitionID
+	pool    *buffer.LocalBufferPool
+	subs    []subpartition
+	capture func(Capture)
+
+	written // what the task writes to, and its flusher
+
+	// processed is closed when every subpartition was acknowledged, or when there is nobody left to wait for.
+	processed chan struct{}
+
+	bytesOut, buffersOut meter.Counter
+
+	mu struct {
+		sync.Mutex
+		users        int    // subpartitions that are not consumed yet, and one for the task
+		consumed     []bool // per subpartition
+		acknowledged []bool
+		unprocessed  int // subpartitions not acknowledged yet
+		registry     *Registry
+	}
+	released atomic.Pointer[releaseCause] // set once; nil while the partition lives
+}
+
+// releaseCause is why a partition was released; err nil: it was consumed.
+type releaseCause struct{ err error }
+
+// New makes a partition that owns s.Pool. The caller registers it.
+func New(s Spec) (*ResultPartition, error) {
+	switch {
+	case s.Subpartitions < 1:
+		return nil, fmt.Errorf("partition: %d subpartitions: there is no consumer", s.Subpartitions)
+	case s.Pool == nil:
+		return nil, errors.New("partition: no pool to take segments from")
+	}
+	p := &ResultPartition{
+		id:        s.ID,
+		pool:      s.Pool,
+		subs:      make([]subpartition, s.Subpartitions),
+		capture:   s.Capture,
+		processed: make(chan struct{}),
+	}
+	for i := range p.subs {
+		p.subs[i].init(p, i)
+	}
+	p.written.init(s.Subpartitions)
+	p.mu.users = s.Subpartitions + 1
+	p.mu.consumed = make([]bool, s.Subpartitions)
+	p.mu.acknowledged = make([]bool, s.Subpartitions)
+	p.mu.unprocessed = s.Subpartitions
+	return p, nil
+}
+
+// ID is the partition's name.
+func (p *ResultPartition) ID() frame.ResultPartitionID { return p.id }
+
+// Subpartitions is the number of consumers.
+func (p *ResultPartition) Subpartitions() int { return len(p.subs) }
+
+// IsAvailable reports whether the next request for a buffer succeeds at once: a task that asks between records is never stopped within one
+// as long as the pool's overdraft lasts.
+func (p *ResultPartition) IsAvailable() bool { return p.pool.IsAvailable() }
+
+// Available is the pool's one-slot signal: look at IsAvailable before and after it.
+func (p *ResultPartition) Available() <-chan struct{} { return p.pool.Available() }
+
+// BuffersOut is the number of buffers ended so far, one per subpartition for those that were broadcast; events do not count.
+func (p *ResultPartition) BuffersOut() uint64 { return p.buffersOut.Load() }
+
+// BytesOut is the number of bytes in BuffersOut.
+func (p *ResultPartition) BytesOut() uint64 { return p.bytesOut.Load() }
+
+// QueuedBuffers is how many buffers and events wait in all subpartitions, the unfinished ones included.
+func (p *ResultPartition) QueuedBuffers() int {
+	n := 0
+	for i := range p.subs {
+		n += p.subs[i].queued()
+	}
+	return n
+}
+
+// CreateView is the one view that subpartition sub will ever have. l is not told what is there already: ask for the availability
+// when you have stored the view. Errors: *ConsumerError for an index that does not exist or a second view, *ProducerFailedError or
+// *NotFoundError when the partition was released.
+func (p *ResultPartition) CreateView(sub int, l Listener) (*View, error) {
+	if sub < 0 || sub >= len(p.subs) {
+		reason := fmt.Sprintf("Subpartition not found. Index: %d, Size: %d", sub, len(p.subs))
+		return nil, &ConsumerError{ID: p.id, Subpartition: sub, Reason: reason}
+	}
+	if cause := p.released.Load(); cause != nil {
+		return nil, p.goneError(cause)
+	}
+	s := &p.subs[sub]
+	v := &View{sub: s, listener: l}
+	s.mu.Lock()
+	again, gone := s.mu.consumed, s.mu.released
+	if !again && !gone {
+		s.mu.consumed, s.mu.view = true, v
+	}
+	s.mu.Unlock()
+	switch {
+	case again:
+		const reason = "Subpartition %d of is being (or already has been) consumed, but pipelined subpartitions can only be consumed once."
+		return nil, &ConsumerError{ID: p.id, Subpartition: sub, Reason: fmt.Sprintf(reason, sub)}
+	case gone: // the partition, since the look above: a subpartition alone is only released by its view
+		return nil, p.goneError(p.released.Load())
+	}
+	return v, nil
+}
+
+// goneError is what a consumer hears that comes too late.
+func (p *ResultPartition) goneError(cause *releaseCause) error {
+	if cause.err != nil {
+		return &ProducerFailedError{Cause: cause.err}
+	}
+	return &NotFoundError{ID: p.id}
+}
+
+// AlignedBarrierTimeout makes the barrier of a checkpoint that still waits in its queue overtake what is ahead of it, in every subpartition.
+func (p *ResultPartition) AlignedBarrierTimeout(checkpoint int64) {
+	for i := range p.subs {
+		p.subs[i].alignedBarrierTimeout(checkpoint)
+	}
+}
+
+// AbortCheckpoint gives up on the captures of a checkpoint that are still open.
+func (p *ResultPartition) AbortCheckpoint(checkpoint int64, cause error) {
+	for i := range p.subs {
+		p.subs[i].abortCheckpoint(checkpoint, cause)
+	}
+}

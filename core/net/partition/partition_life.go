@@ -1,0 +1,126 @@
+// partition_life.go: who is done with a partition, and what happens when everybody is.
+
+package partition
+
+import "fmt"
+
+// AllDataProcessed is closed when all consumers have processed everything up to the end of data, or have left. It is closed too when the
+// partition is released: then ask Failure.
+func (p *ResultPartition) AllDataProcessed() <-chan struct{} { return p.processed }
+
+// acknowledged notes that a consumer has processed everything up to the end of data. A second time changes nothing.
+func (p *ResultPartition) acknowledged(sub int) {
+	p.mu.Lock()
+	done := p.acknowledgeLocked(sub)
+	p.mu.Unlock()
+	if done {
+		close(p.processed)
+	}
+}
+
+// acknowledgeLocked reports whether sub was the last one.
+func (p *ResultPartition) acknowledgeLocked(sub int) bool {
+	if p.mu.unprocessed == 0 || p.mu.acknowledged[sub] {
+		return false
+	}
+	p.mu.acknowledged[sub] = true
+	p.mu.unprocessed--
+	return p.mu.unprocessed == 0
+}
+
+// consumed notes that a subpartition's reader is gone for good. A second time changes nothing.
+func (p *ResultPartition) consumed(sub int) {
+	p.mu.Lock()
+	if p.mu.consumed[sub] {
+		p.mu.Unlock()
+		return
+	}
+	p.mu.consumed[sub] = true
+	done := p.acknowledgeLocked(sub)
+	last := p.leaveLocked()
+	p.mu.Unlock()
+	if done {
+		close(p.processed)
+	}
+	if last {
+		p.Release(nil)
+	}
+}
+
+// leaveLocked takes one user off and reports whether it was the last.
+func (p *ResultPartition) leaveLocked() bool {
+	if p.mu.users == 0 {
+		panic(fmt.Sprintf("partition: %v: a user left although all %d subpartitions and the task had", p.id, len(p.subs)))
+	}
+	p.mu.users--
+	return p.mu.users == 0
+}
+
+// Fail gives the partition up: its readers find cause, its task gets a *CancelledError from the next call that needs a buffer, also when
+// it is waiting for one now. The task closes the partition as always.
+func (p *ResultPartition) Fail(cause error) {
+	if cause == nil {
+		cause = ErrCancelled
+	}
+	p.Release(cause)
+	p.pool.Destroy()
+}
+
+// Release drops everything that is queued, ends the views and takes the partition off its registry. cause, if not nil, is what readers find.
+// The first release counts, later ones change nothing. A task that is still writing is not stopped in a wait for a buffer: Fail does that.
+func (p *ResultPartition) Release(cause error) {
+	if !p.released.CompareAndSwap(nil, &releaseCause{cause}) {
+		return
+	}
+	p.mu.Lock()
+	registry := p.mu.registry
+	p.mu.registry = nil
+	waiting := p.mu.unprocessed > 0
+	p.mu.unprocessed = 0
+	p.mu.Unlock()
+	if registry != nil {
+		registry.forget(p)
+	}
+	for i := range p.subs {
+		view, first := p.subs[i].release()
+		if first && view != nil && !view.released.Swap(true) {
+			view.listener.DataAvailable() // whoever waits for data finds out that none will come
+		}
+	}
+	if waiting {
+		close(p.processed)
+	}
+}
+
+// IsReleased reports whether the partition is over.
+func (p *ResultPartition) IsReleased() bool { return p.released.Load() != nil }
+
+// Failure is the cause with which the partition was released, nil if there was none or it lives.
+func (p *ResultPartition) Failure() error {
+	if cause := p.released.Load(); cause != nil {
+		return cause.err
+	}
+	return nil
+}
+
+// Close is the task's last call, whatever happened before: it closes the builders and destroys the pool. What is queued stays for its consumers;
+// but a partition that was neither finished nor released fails with ErrUnfinished, for its consumers would wait for ever. Task. Idempotent.
+func (p *ResultPartition) Close() {
+	p.own()
+	if p.closed {
+		return
+	}
+	p.closed = true
+	if !p.finished {
+		p.Release(ErrUnfinished)
+	}
+	p.endAll()
+	p.pool.Destroy()
+
+	p.mu.Lock()
+	last := p.leaveLocked()
+	p.mu.Unlock()
+	if last {
+		p.Release(nil)
+	}
+}
