@@ -1,0 +1,167 @@
+// exchange.go: one process's share of the exchange: what it is made of, and the order in which it ends.
+
+package core
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"xbench/core/buffer"
+	"xbench/core/meter"
+	"xbench/core/net"
+	"xbench/core/net/partition"
+)
+
+// Defaults of Options: Flink's.
+const (
+	DefaultSegments    = 2048 // 64 MiB of them
+	DefaultSegmentSize = 32 << 10
+	DefaultExclusive   = 2
+	DefaultFloating    = 8
+
+	DefaultPartitionTimeout = 10 * time.Second
+)
+
+// Options say what an exchange is made of. The zero value is Flink's defaults without a port of its own.
+type Options struct {
+	// Listen is the TCP address for consumers in other processes; port 0 picks one. Empty: nobody can connect.
+	Listen string
+	// Segments and SegmentSize (bytes) are the memory; 0: the defaults. It is all allocated at once, and all there ever is.
+	Segments, SegmentSize int
+	// Exclusive is the number of buffers each remote channel has for itself, Floating how many those of a gate share. Zero values mean the
+	// defaults; NoExclusive means none.
+	Exclusive, Floating int
+	// NoExclusive gives channels no buffer of their own: memory for many channels, at the price of announcements.
+	NoExclusive bool
+	// TLS secures the connections in both directions; nil: plain TCP.
+	TLS *tls.Config
+	// RequestTimeout bounds the wait for exclusive buffers; 0: 30 s.
+	RequestTimeout time.Duration
+	// PartitionTimeout bounds how long a request waits for a partition that is not there yet; 0: 10 s.
+	PartitionTimeout time.Duration
+	// Clock tells the time; nil: the host's monotonic clock.
+	Clock meter.Clock
+	// Waits hears of every wait; may be nil.
+	Waits meter.Observer
+}
+
+func (o *Options) complete() error {
+	set := func(v *int, d int) {
+		if *v == 0 {
+			*v = d
+		}
+	}
+	set(&o.Segments, DefaultSegments)
+	set(&o.SegmentSize, DefaultSegmentSize)
+	set(&o.Floating, DefaultFloating)
+	if o.PartitionTimeout == 0 {
+		o.PartitionTimeout = DefaultPartitionTimeout
+	}
+	if !o.NoExclusive {
+		set(&o.Exclusive, DefaultExclusive)
+	}
+	if o.Clock == nil {
+		o.Clock = meter.Monotonic()
+	}
+	if o.Segments < 1 || o.SegmentSize < 1 || o.Exclusive < 0 || o.Floating < 1 {
+		return fmt.Errorf("core: %d segments of %d bytes, %d exclusive and %d floating buffers: none may be below 1 (exclusive: 0)",
+			o.Segments, o.SegmentSize, o.Exclusive, o.Floating)
+	}
+	return nil
+}
+
+// ErrClosed is what calls on a closed exchange, and its writers and readers, run into.
+var ErrClosed = errors.New("exchange closed")
+
+// Exchange is one process's share. Its methods may be called from any goroutine.
+type Exchange struct {
+	o        Options
+	pool     *buffer.NetworkBufferPool
+	registry *partition.Registry
+	server   *net.Server // nil without Listen
+	client   *net.Client
+	flusher  *flusher
+	traffic  meter.Traffic
+
+	mu struct {
+		sync.Mutex
+		writers map[*Writer]struct{}
+		readers map[*Reader]struct{}
+		closed  bool
+	}
+}
+
+// Open allocates the memory and listens. Close gives everything back.
+func Open(o Options) (*Exchange, error) {
+	if err := o.complete(); err != nil {
+		return nil, err
+	}
+	pool, err := buffer.NewNetworkBufferPool(buffer.PoolOptions{
+		Segments: o.Segments, SegmentSize: o.SegmentSize, RequestTimeout: o.RequestTimeout, Clock: o.Clock, Waits: o.Waits,
+	})
+	if err != nil {
+		return nil, err
+	}
+	x := &Exchange{o: o, pool: pool, registry: partition.NewRegistry(o.PartitionTimeout), flusher: newFlusher(o.Clock)}
+	x.mu.writers = map[*Writer]struct{}{}
+	x.mu.readers = map[*Reader]struct{}{}
+	no := net.Options{Clock: o.Clock, Waits: o.Waits, Traffic: &x.traffic, TLS: o.TLS}
+	x.client = net.NewClient(no)
+	if o.Listen != "" {
+		if x.server, err = net.Listen(o.Listen, x.registry, no); err != nil {
+			return nil, errors.Join(err, x.Close())
+		}
+	}
+	return x, nil
+}
+
+// Addr is the address for consumers in other processes; empty without Listen.
+func (x *Exchange) Addr() string {
+	if x.server == nil {
+		return ""
+	}
+	return x.server.Addr()
+}
+
+// Traffic counts what went over the exchange's connections.
+func (x *Exchange) Traffic() *meter.Traffic { return &x.traffic }
+
+// Connections is how many connections to producers there are.
+func (x *Exchange) Connections() int { return x.client.Connections() }
+
+// FreeSegments is how many segments of the process nobody holds.
+func (x *Exchange) FreeSegments() int { return x.pool.Available() }
+
+// Close fails what is still open, ends every connection and goroutine, and frees the memory. An error says that segments are missing: a
+// buffer that somebody still holds; the memory then stays mapped.
+func (x *Exchange) Close() error {
+	x.mu.Lock()
+	first := !x.mu.closed
+	x.mu.closed = true
+	writers, readers := x.mu.writers, x.mu.readers
+	x.mu.writers, x.mu.readers = nil, nil
+	x.mu.Unlock()
+	if !first {
+		return nil
+	}
+	for w := range writers {
+		w.Fail(ErrClosed)
+	}
+	for r := range readers {
+		r.Close()
+	}
+	// Writers fail before connections close, so that consumers hear why; partitions, connections, pools, memory: any other order leaks or
+	// touches memory that is gone.
+	var err error
+	x.flusher.close()
+	x.client.Close()
+	if x.server != nil {
+		err = x.server.Close()
+	}
+	x.registry.Close()
+	x.pool.Destroy()
+	return errors.Join(err, x.pool.Free())
+}

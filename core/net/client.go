@@ -1,0 +1,163 @@
+// client.go: a consuming process's connections: one to each producing process, shared by all its channels.
+
+package net
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+
+	"xbench/core/net/frame"
+	"xbench/core/net/gate"
+)
+
+// Client connects to producers. Channels that read from the same address share one connection (Flink: PartitionRequestClientFactory with
+// connection reuse): the first caller connects, the others wait for it. A failed attempt is not remembered.
+type Client struct {
+	o       Options
+	running sync.WaitGroup
+
+	mu struct {
+		sync.Mutex
+		conns  map[string]*dial
+		closed bool
+	}
+}
+
+// dial is one address's connection, made or in the making. done is closed when conn or err is set.
+type dial struct {
+	done chan struct{}
+	conn *clientConn
+	err  error
+}
+
+// NewClient makes a client without any connection.
+func NewClient(o Options) *Client {
+	c := &Client{o: o}
+	c.mu.conns = map[string]*dial{}
+	return c
+}
+
+// Open makes channel i of a gate a remote one: it takes the channel's exclusive buffers, connects to the address where there is no
+// connection yet, and asks for subpartition sub of the partition. What goes wrong later the task finds in its gate.
+func (c *Client) Open(ctx context.Context, g *gate.InputGate, i int, address string, id frame.ResultPartitionID, sub int, channel frame.ChannelID) error {
+	conn, err := c.connect(ctx, address)
+	if err != nil {
+		return err
+	}
+	ch, err := g.OpenRemote(ctx, i, channel, conn.post)
+	if err != nil {
+		return err
+	}
+	return conn.open(ch, id, sub)
+}
+
+// connect returns the connection to an address, and makes it if there is none that works.
+func (c *Client) connect(ctx context.Context, address string) (*clientConn, error) {
+	for {
+		c.mu.Lock()
+		if c.mu.closed {
+			c.mu.Unlock()
+			return nil, errClientClosed
+		}
+		d := c.mu.conns[address]
+		mine := d == nil
+		if mine {
+			d = &dial{done: make(chan struct{})}
+			c.mu.conns[address] = d
+		}
+		c.mu.Unlock()
+		if mine {
+			c.dial(ctx, address, d)
+		}
+		select {
+		case <-d.done:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		err := d.err
+		if err == nil {
+			err = d.conn.failure()
+		}
+		if err == nil {
+			return d.conn, nil
+		}
+		c.forget(address, d)
+		// The connection that somebody else made has ended since, or they gave up: worth a try of our own.
+		if mine || d.conn == nil && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+			return nil, err
+		}
+	}
+}
+
+// dial connects and starts the connection's goroutines.
+func (c *Client) dial(ctx context.Context, address string, d *dial) {
+	defer close(d.done)
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(ctx, "tcp", address)
+	if err == nil && c.o.TLS != nil {
+		t := tls.Client(conn, c.o.TLS)
+		if err = t.HandshakeContext(ctx); err != nil {
+			_ = conn.Close()
+		}
+		conn = t
+	}
+	if err != nil {
+		d.err = &RemoteTransportError{Peer: address, Cause: err,
+			Text: "connecting has failed, which might indicate that the remote process has been lost"}
+		return
+	}
+	s, err := newStream(conn, c.o.Clock, c.o.Waits)
+	if err != nil {
+		d.err = &LocalTransportError{Peer: address, Text: "connecting has failed", Cause: err}
+		return
+	}
+	d.conn = newClientConn(s, address, c.o)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.mu.closed {
+		d.conn.end(errClientClosed)
+	}
+	c.running.Go(func() {
+		d.conn.run()
+		c.forget(address, d)
+	})
+}
+
+func (c *Client) forget(address string, d *dial) {
+	c.mu.Lock()
+	if c.mu.conns[address] == d {
+		delete(c.mu.conns, address)
+	}
+	c.mu.Unlock()
+}
+
+// Connections is how many connections there are.
+func (c *Client) Connections() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.mu.conns)
+}
+
+// Close says good-bye on every connection and returns when all goroutines have ended. Channels that are still open fail.
+func (c *Client) Close() {
+	c.mu.Lock()
+	c.mu.closed = true
+	var open []*dial
+	for _, d := range c.mu.conns {
+		open = append(open, d)
+	}
+	c.mu.Unlock()
+	for _, d := range open {
+		<-d.done
+		if d.conn != nil {
+			d.conn.close()
+		}
+	}
+	c.running.Wait()
+}
+
+var errClientClosed = fmt.Errorf("client closed: %w", net.ErrClosed)

@@ -1,0 +1,176 @@
+// client_conn.go: one connection as the consuming process has it: its channels, its two goroutines, its end.
+
+package net
+
+import (
+	"context"
+	"errors"
+	"io"
+	"runtime/pprof"
+	"sync"
+	"syscall"
+
+	"xbench/core/net/frame"
+	"xbench/core/net/gate"
+)
+
+// clientConn carries all channels that this process reads from one producing process.
+type clientConn struct {
+	stream stream
+	peer   string
+	o      Options
+
+	inbox *inbox[intent]
+	recv  clientReceiver // owned by the receiving goroutine
+	send  clientSender   // owned by the sending goroutine
+
+	done chan struct{} // closed when the connection fails or ends
+
+	mu struct {
+		sync.Mutex
+		channels map[frame.ChannelID]*gate.RemoteChannel
+		err      error // the first reason why the connection ended
+	}
+}
+
+// intent is a note for the client's sender.
+type intent struct {
+	kind    intentKind
+	channel *gate.RemoteChannel
+	what    gate.Intent            // kindChannel
+	request frame.PartitionRequest // kindRequest
+	id      frame.ChannelID        // kindUnknown
+}
+
+type intentKind uint8
+
+const (
+	kindChannel intentKind = iota // a channel has something to tell
+	kindRequest                   // a partition is to be requested
+	kindUnknown                   // something came for a channel that is gone: cancel it
+	kindClose                     // say good-bye
+)
+
+func newClientConn(s stream, peer string, o Options) *clientConn {
+	c := &clientConn{stream: s, peer: peer, o: o, inbox: newInbox[intent](), done: make(chan struct{})}
+	c.recv = newClientReceiver(c)
+	c.send = clientSender{conn: c}
+	c.mu.channels = map[frame.ChannelID]*gate.RemoteChannel{}
+	return c
+}
+
+// open registers a channel and requests its partition. On a connection that has failed it returns why.
+func (c *clientConn) open(ch *gate.RemoteChannel, id frame.ResultPartitionID, sub int) error {
+	c.mu.Lock()
+	err := c.mu.err
+	if err == nil {
+		c.mu.channels[ch.ID()] = ch
+	}
+	c.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	c.inbox.put(intent{kind: kindRequest, channel: ch, request: frame.PartitionRequest{
+		Partition: id, First: sub, Last: sub, Channel: ch.ID(), Credit: uint32(ch.InitialCredit()),
+	}})
+	return nil
+}
+
+// post is what channels call to have their messages written.
+func (c *clientConn) post(ch *gate.RemoteChannel, what gate.Intent) {
+	if what == gate.CancelRequest {
+		c.mu.Lock()
+		delete(c.mu.channels, ch.ID())
+		c.mu.Unlock()
+	}
+	c.inbox.put(intent{kind: kindChannel, channel: ch, what: what})
+}
+
+func (c *clientConn) channel(id frame.ChannelID) *gate.RemoteChannel {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.mu.channels[id]
+}
+
+func (c *clientConn) failure() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.mu.err
+}
+
+// run carries the connection until it ends. It is called once, in a goroutine of its own.
+func (c *clientConn) run() {
+	var sender sync.WaitGroup
+	sender.Go(func() {
+		pprof.Do(context.Background(), pprof.Labels("role", "client-send", "peer", c.peer), func(context.Context) { c.sendLoop() })
+	})
+	pprof.Do(context.Background(), pprof.Labels("role", "client-recv", "peer", c.peer), func(context.Context) { c.recvLoop() })
+	sender.Wait()
+	c.recv.release()
+	c.inbox.close()
+}
+
+func (c *clientConn) recvLoop() {
+	for {
+		if err := c.recv.receiveOnce(); err != nil {
+			c.end(c.explain(err))
+			return
+		}
+	}
+}
+
+func (c *clientConn) sendLoop() {
+	for {
+		worked, err := c.send.sendOnce()
+		if err != nil {
+			c.end(c.explain(err))
+			return
+		}
+		if worked {
+			continue
+		}
+		select {
+		case <-c.inbox.wake:
+		case <-c.done:
+			return
+		}
+	}
+}
+
+// explain says in Flink's terms what an error of the stream means.
+func (c *clientConn) explain(err error) error {
+	var remote *RemoteTransportError
+	switch {
+	case errors.As(err, &remote) || errors.Is(err, errGoodbye):
+		return err
+	case errors.Is(err, frame.ErrPeer):
+		return &LocalTransportError{Peer: c.peer, Text: "the producer broke the protocol", Cause: err}
+	case errors.Is(err, io.EOF):
+		return &RemoteTransportError{Peer: c.peer,
+			Text: "connection unexpectedly closed by remote process, which might indicate that it was lost"}
+	case errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE):
+		return &RemoteTransportError{Peer: c.peer, Text: "lost connection, which indicates that the remote process was lost", Cause: err}
+	}
+	return &LocalTransportError{Peer: c.peer, Text: "connection failed", Cause: err}
+}
+
+// end records the first reason, closes the stream, which stops both goroutines, and fails every channel. Later reasons are echoes.
+func (c *clientConn) end(err error) {
+	c.mu.Lock()
+	if c.mu.err != nil {
+		c.mu.Unlock()
+		return
+	}
+	c.mu.err = err
+	channels := c.mu.channels
+	c.mu.channels = nil
+	c.mu.Unlock()
+	close(c.done)
+	_ = c.stream.close()
+	for _, ch := range channels {
+		ch.OnError(err)
+	}
+}
+
+// close says good-bye: what is waiting to be written is written first, and then the connection ends.
+func (c *clientConn) close() { c.inbox.put(intent{kind: kindClose}) }

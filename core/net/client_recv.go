@@ -1,0 +1,238 @@
+// client_recv.go: the client's receiver: headers are read ahead, bodies straight into the buffers that credit reserved.
+
+package net
+
+import (
+	"fmt"
+
+	"xbench/core/buffer"
+	"xbench/core/net/frame"
+	"xbench/core/net/gate"
+)
+
+const (
+	// readAhead is how much is read at once where nothing is known to come; small frames then share one system call.
+	readAhead = 64 << 10
+	// bulkAhead is read behind a large body: enough for the next header. More would be copied once more than it needs to be.
+	bulkAhead = 2 << 10
+	// bulkBody is the body size from which reading ahead costs more copying than it saves calls.
+	bulkBody = 8 << 10
+	// eventBytes bounds the content of an event; barriers with a storage location are the largest of them.
+	eventBytes = 1 << 20
+	// errorBytes bounds an ErrorResponse, which carries a serialised exception with its causes.
+	errorBytes = 16 << 20
+)
+
+// clientReceiver decodes what a producer sends. Its fields belong to the receiving goroutine, and to release when both goroutines
+// have ended.
+type clientReceiver struct {
+	conn   *clientConn
+	ahead  []byte // read, not handled yet: ahead[from:to]
+	from   int
+	to     int
+	bulk   bool // the last body was large
+	body   body
+	vector [2][]byte
+}
+
+// body is a BufferResponse whose content is still coming.
+type body struct {
+	header  frame.BufferHeader
+	channel *gate.RemoteChannel // nil: nobody wants it
+	buf     buffer.Buffer
+	missing []byte // the part of buf that has not been read yet
+	skip    int    // bytes to read and drop, where there is no buffer
+	open    bool
+}
+
+func newClientReceiver(c *clientConn) clientReceiver {
+	return clientReceiver{conn: c, ahead: make([]byte, readAhead)}
+}
+
+// receiveOnce reads what is there and handles every whole message, and as much of a body as has come.
+func (r *clientReceiver) receiveOnce() error {
+	n, err := r.read()
+	if err != nil {
+		return err
+	}
+	if r.body.open {
+		direct := min(n, len(r.body.missing))
+		r.body.missing = r.body.missing[direct:]
+		n -= direct
+	}
+	r.to += n
+	for {
+		more, err := r.step()
+		if err != nil || !more {
+			return err
+		}
+	}
+}
+
+// read reads the rest of a body into its place and whatever follows behind it ahead.
+func (r *clientReceiver) read() (int, error) {
+	r.compact()
+	limit := len(r.ahead)
+	if r.bulk {
+		limit = min(limit, r.to+bulkAhead)
+	}
+	vectors := r.vector[:0]
+	if len(r.body.missing) > 0 {
+		vectors = append(vectors, r.body.missing)
+	}
+	vectors = append(vectors, r.ahead[r.to:limit])
+	return r.conn.stream.readv(vectors)
+}
+
+// compact moves what is left to the front and makes room for a message that is larger than the room there is.
+func (r *clientReceiver) compact() {
+	if r.from > 0 {
+		r.to = copy(r.ahead, r.ahead[r.from:r.to])
+		r.from = 0
+	}
+	if r.to == len(r.ahead) {
+		larger := make([]byte, 2*len(r.ahead))
+		copy(larger, r.ahead)
+		r.ahead = larger
+	}
+	if r.to > len(r.ahead)-bulkAhead {
+		r.bulk = false
+	}
+}
+
+// step handles one thing that is whole: the rest of a body, or a message. more is false when bytes are missing.
+func (r *clientReceiver) step() (more bool, err error) {
+	if r.body.open {
+		return r.stepBody()
+	}
+	b := r.ahead[r.from:r.to]
+	if len(b) < frame.HeaderSize {
+		return false, nil
+	}
+	h, err := frame.ParseHeader(b)
+	if err != nil {
+		return false, err
+	}
+	if h.ID == frame.IDBufferResponse {
+		return r.stepBufferHeader(b, h)
+	}
+	if h.Length > errorBytes {
+		return false, fmt.Errorf("%v of %d bytes, at most %d are allowed: %w", h.ID, h.Length, errorBytes, frame.ErrPeer)
+	}
+	if len(b) < h.Length {
+		return false, nil
+	}
+	m, err := frame.ParseResponse(h.ID, b[frame.HeaderSize:h.Length])
+	if err != nil {
+		return false, err
+	}
+	r.from += h.Length
+	return true, r.handle(&m)
+}
+
+func (r *clientReceiver) stepBufferHeader(b []byte, h frame.Header) (more bool, err error) {
+	if len(b) < frame.BufferResponseSize {
+		return false, nil
+	}
+	bh, err := frame.ParseBufferHeader(b[frame.HeaderSize:])
+	if err != nil {
+		return false, err
+	}
+	if h.Length != frame.BufferResponseSize+bh.Size {
+		return false, fmt.Errorf("a frame of %d bytes with a buffer of %d: %w", h.Length, bh.Size, frame.ErrPeer)
+	}
+	r.from += frame.BufferResponseSize
+	return true, r.openBody(bh)
+}
+
+// openBody finds the memory for the content: the channel's, by its credit, or the heap's for an event; or none, where the channel
+// is gone or has failed.
+func (r *clientReceiver) openBody(h frame.BufferHeader) error {
+	r.body = body{header: h, open: true, skip: h.Size}
+	r.bulk = h.Size >= bulkBody
+	if h.Type.IsEvent() && h.Size > eventBytes {
+		return fmt.Errorf("%v of %d bytes, at most %d are allowed: %w", h.Type, h.Size, eventBytes, frame.ErrPeer)
+	}
+	ch := r.conn.channel(h.Channel)
+	if ch == nil {
+		r.conn.inbox.put(intent{kind: kindUnknown, id: h.Channel})
+		return nil
+	}
+	var buf buffer.Buffer
+	if h.Type.IsEvent() {
+		buf = buffer.Unpooled(make([]byte, h.Size), h.Type)
+	} else {
+		var err error
+		if buf, err = ch.TakeBuffer(h.Size); err != nil {
+			ch.OnError(&RemoteTransportError{Peer: r.conn.peer, Text: "cannot take a buffer", Cause: err})
+			return nil
+		}
+		buf = buf.With(h.Size, h.Type, h.Compressed)
+	}
+	r.body.channel, r.body.buf, r.body.missing, r.body.skip = ch, buf, buf.Bytes(), 0
+	return nil
+}
+
+// stepBody moves what was read ahead into the body and hands it over when it is whole.
+func (r *clientReceiver) stepBody() (more bool, err error) {
+	b := &r.body
+	n := copy(b.missing, r.ahead[r.from:r.to])
+	b.missing = b.missing[n:]
+	r.from += n
+	dropped := min(b.skip, r.to-r.from)
+	b.skip -= dropped
+	r.from += dropped
+	if len(b.missing) > 0 || b.skip > 0 {
+		return false, nil
+	}
+	done := *b
+	r.body = body{}
+	if t := r.conn.o.Traffic; t != nil {
+		t.FramesIn.Add(1)
+		t.BytesIn.Add(uint64(frame.BufferResponseSize + done.header.Size))
+	}
+	switch {
+	case done.channel == nil:
+	case done.header.Size == 0:
+		done.channel.OnEmptyBuffer(done.buf, done.header.Sequence, done.header.Backlog)
+	default:
+		done.channel.OnBuffer(done.buf, done.header.Sequence, done.header.Backlog)
+	}
+	return true, nil
+}
+
+// handle deals with the producer's other messages.
+func (r *clientReceiver) handle(m *frame.Response) error {
+	switch m.ID {
+	case frame.IDBacklogAnnouncement:
+		if ch := r.conn.channel(m.Backlog.Channel); ch != nil {
+			ch.OnBacklog(m.Backlog.Backlog)
+		} else {
+			r.conn.inbox.put(intent{kind: kindUnknown, id: m.Backlog.Channel})
+		}
+	case frame.IDErrorResponse:
+		cause := &RemoteError{Class: m.Error.Cause.Class, Message: m.Error.Cause.Message}
+		if m.Error.Fatal {
+			return &RemoteTransportError{Peer: r.conn.peer, Text: "fatal error at the remote process", Cause: cause}
+		}
+		if ch := r.conn.channel(m.Error.Channel); ch != nil {
+			ch.OnError(r.channelError(cause))
+		}
+	}
+	return nil
+}
+
+func (r *clientReceiver) channelError(cause *RemoteError) error {
+	if cause.Class == frame.ClassPartitionNotFound {
+		return &PartitionNotFoundError{Message: cause.Message}
+	}
+	return &RemoteTransportError{Peer: r.conn.peer, Text: "error at the remote process", Cause: cause}
+}
+
+// release gives back a buffer whose content never came whole.
+func (r *clientReceiver) release() {
+	if r.body.open && r.body.channel != nil {
+		r.body.buf.Recycle()
+	}
+	r.body = body{}
+}

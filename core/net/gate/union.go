@@ -1,0 +1,136 @@
+// union.go: several gates as one, each in turn.
+
+package gate
+
+import (
+	"context"
+	"io"
+	"sync"
+
+	"xbench/core/meter"
+)
+
+// UnionGate reads several gates as one: a task with several inputs (Flink: UnionInputGate). Channel indices count on from gate to gate.
+//
+// Poll, Next, Resume and Acknowledge belong to one task. Close may be called by anybody.
+type UnionGate struct {
+	gates  []*InputGate
+	offset []int // index of each gate's first channel
+	ofGate []int32
+	clock  meter.Clock
+	waits  meter.Observer
+	wake   chan struct{}
+
+	mu struct {
+		sync.Mutex
+		ready ready
+		ended int
+		done  []bool
+	}
+}
+
+// NewUnion joins gates whose channels are not open yet.
+func NewUnion(clock meter.Clock, waits meter.Observer, gates ...*InputGate) *UnionGate {
+	u := &UnionGate{gates: gates, clock: clock, waits: waits, wake: make(chan struct{}, 1), offset: make([]int, len(gates))}
+	u.mu.ready = newReady(len(gates))
+	u.mu.done = make([]bool, len(gates))
+	for k, g := range gates {
+		u.offset[k] = len(u.ofGate)
+		for range g.Channels() {
+			u.ofGate = append(u.ofGate, int32(k))
+		}
+		g.nonEmpty = func() { u.dataAvailable(k) }
+	}
+	return u
+}
+
+// Channels is how many channels all the gates have.
+func (u *UnionGate) Channels() int { return len(u.ofGate) }
+
+// dataAvailable is called by gate k, with no lock held, when it has something.
+func (u *UnionGate) dataAvailable(k int) {
+	u.mu.Lock()
+	edge := !u.mu.done[k] && u.mu.ready.push(k)
+	u.mu.Unlock()
+	if edge {
+		signal(u.wake)
+	}
+}
+
+// Poll takes the next buffer if there is one now. At the end of all gates err is io.EOF.
+func (u *UnionGate) Poll() (item Item, ok bool, err error) {
+	for {
+		u.mu.Lock()
+		k, some := u.mu.ready.pop()
+		ended := u.mu.ended == len(u.gates)
+		u.mu.Unlock()
+		if !some && ended {
+			return Item{}, false, io.EOF
+		}
+		if !some {
+			return Item{}, false, nil
+		}
+		item, more, ok, err := u.gates[k].poll()
+		if err == io.EOF {
+			u.end(k)
+			continue
+		}
+		if more || err != nil { // after an error too: the gate's other channels go on
+			u.again(k)
+		}
+		if err != nil {
+			return Item{}, false, err
+		}
+		if ok {
+			item.Channel += u.offset[k]
+			return item, true, nil
+		}
+	}
+}
+
+// again puts gate k, which has more, at the tail. The task is polling, so nobody needs to be woken.
+func (u *UnionGate) again(k int) {
+	u.mu.Lock()
+	u.mu.ready.push(k)
+	u.mu.Unlock()
+}
+
+func (u *UnionGate) end(k int) {
+	u.mu.Lock()
+	if !u.mu.done[k] {
+		u.mu.done[k] = true
+		u.mu.ended++
+	}
+	u.mu.Unlock()
+}
+
+// Next takes the next buffer and waits for one until ctx ends. At the end of all gates err is io.EOF.
+func (u *UnionGate) Next(ctx context.Context) (Item, error) {
+	item, ok, err := u.Poll()
+	if ok || err != nil {
+		return item, err
+	}
+	return waitFor(ctx, u.wake, u.clock, u.waits, u.Poll)
+}
+
+// Available signals that something may be there to poll.
+func (u *UnionGate) Available() <-chan struct{} { return u.wake }
+
+// Resume lets channel i go on after an event that blocked it.
+func (u *UnionGate) Resume(i int) error {
+	k := u.ofGate[i]
+	return u.gates[k].Resume(i - u.offset[k])
+}
+
+// Acknowledge tells the producer of channel i that all its records are processed.
+func (u *UnionGate) Acknowledge(i int) error {
+	k := u.ofGate[i]
+	return u.gates[k].Acknowledge(i - u.offset[k])
+}
+
+// Close closes every gate.
+func (u *UnionGate) Close() {
+	for _, g := range u.gates {
+		g.Close()
+	}
+}

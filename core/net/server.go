@@ -1,0 +1,117 @@
+// server.go: where a producing process listens for its consumers.
+
+package net
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"runtime/pprof"
+	"sync"
+	"time"
+
+	"xbench/core/meter"
+	"xbench/core/net/partition"
+)
+
+// acceptRetry keeps a loop without descriptors from spinning.
+const acceptRetry = 5 * time.Millisecond
+
+// Options are what both ends of a connection need.
+type Options struct {
+	Clock   meter.Clock
+	Waits   meter.Observer // hears of waits for credit and for sockets; may be nil
+	Traffic *meter.Traffic // counts frames, bytes and credit; may be nil
+	TLS     *tls.Config    // nil: plain TCP
+}
+
+// Server accepts the connections of consumers and serves the partitions of a registry on them.
+type Server struct {
+	listener net.Listener
+	registry *partition.Registry
+	o        Options
+	running  sync.WaitGroup
+
+	mu struct {
+		sync.Mutex
+		conns  map[*serverConn]struct{}
+		closed bool
+	}
+}
+
+// Listen starts to serve on a TCP address ("127.0.0.1:0" picks a port). Close ends it.
+func Listen(address string, registry *partition.Registry, o Options) (*Server, error) {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen for consumers: %w", err)
+	}
+	s := &Server{listener: l, registry: registry, o: o}
+	s.mu.conns = map[*serverConn]struct{}{}
+	s.running.Go(func() {
+		pprof.Do(context.Background(), pprof.Labels("role", "server-accept"), func(context.Context) { s.acceptLoop() })
+	})
+	return s, nil
+}
+
+// Addr is the address to connect to.
+func (s *Server) Addr() string { return s.listener.Addr().String() }
+
+func (s *Server) acceptLoop() {
+	for {
+		c, err := s.listener.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil {
+			time.Sleep(acceptRetry) // no descriptor now, or a consumer that gave up in the queue: the next one may do
+			continue
+		}
+		if s.o.TLS != nil {
+			c = tls.Server(c, s.o.TLS)
+		}
+		s.serve(c)
+	}
+}
+
+// serve starts a connection's goroutines, unless the server is closing.
+func (s *Server) serve(c net.Conn) {
+	stream, err := newStream(c, s.o.Clock, s.o.Waits)
+	if err != nil {
+		_ = c.Close()
+		return
+	}
+	conn := newServerConn(stream, c.RemoteAddr().String(), s.registry, s.o)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.mu.closed {
+		_ = c.Close()
+		return
+	}
+	s.mu.conns[conn] = struct{}{}
+	s.running.Go(func() {
+		conn.run()
+		s.mu.Lock()
+		delete(s.mu.conns, conn)
+		s.mu.Unlock()
+	})
+}
+
+// errServerClosed ends connections whose server goes away.
+var errServerClosed = errors.New("server closed")
+
+// Close ends every connection, gives back what they held, and returns when all goroutines have ended.
+func (s *Server) Close() error {
+	s.mu.Lock()
+	s.mu.closed = true
+	conns := s.mu.conns
+	s.mu.conns = nil
+	s.mu.Unlock()
+	err := s.listener.Close()
+	for c := range conns {
+		c.end(errServerClosed)
+	}
+	s.running.Wait()
+	return err
+}

@@ -1,0 +1,194 @@
+// server_recv.go: the server's receiver: requests, credit and good-byes of one consumer.
+
+package net
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"xbench/core/credit"
+	"xbench/core/net/frame"
+	"xbench/core/net/partition"
+)
+
+// requestBytes bounds a request's frame. All but task events are below 100 bytes.
+const requestBytes = 1 << 20
+
+// errClosedByPeer is the regular end: the consumer said so, or closed the connection between two frames.
+var errClosedByPeer = errors.New("connection closed by the consumer")
+
+// serverReceiver reads requests and turns them into notes for the sender. Its fields belong to the receiving goroutine, and to
+// release when both goroutines have ended.
+type serverReceiver struct {
+	conn    *serverConn
+	in      []byte // read, not handled yet: in[:have]
+	have    int
+	vector  [1][]byte
+	readers map[frame.ChannelID]*viewReader
+	early   map[frame.ChannelID]*partition.EarlyRequest // those of the readers that wait for their partition
+}
+
+// receiveOnce reads what is there and handles every whole message.
+func (s *serverReceiver) receiveOnce() error {
+	if s.have == len(s.in) {
+		larger := make([]byte, max(4<<10, 2*len(s.in)))
+		copy(larger, s.in[:s.have])
+		s.in = larger
+	}
+	s.vector[0] = s.in[s.have:]
+	n, err := s.conn.stream.readv(s.vector[:])
+	s.have += n
+	if err != nil {
+		return s.explain(err)
+	}
+	rest := s.in[:s.have]
+	for len(rest) >= frame.HeaderSize {
+		h, err := frame.ParseHeader(rest)
+		if err == nil && h.Length > requestBytes {
+			err = fmt.Errorf("a request of %d bytes, at most %d are allowed: %w", h.Length, requestBytes, frame.ErrPeer)
+		}
+		if err != nil {
+			return s.fatal(err)
+		}
+		if len(rest) < h.Length {
+			break
+		}
+		m, err := frame.ParseRequest(h.ID, rest[frame.HeaderSize:h.Length])
+		if err != nil {
+			return s.fatal(err)
+		}
+		if err := s.handle(&m); err != nil {
+			return err
+		}
+		rest = rest[h.Length:]
+	}
+	s.have = copy(s.in, rest)
+	return nil
+}
+
+func (s *serverReceiver) explain(err error) error {
+	if errors.Is(err, io.EOF) && s.have == 0 {
+		return errClosedByPeer
+	}
+	if errors.Is(err, io.EOF) {
+		return &RemoteTransportError{Peer: s.conn.peer, Text: fmt.Sprintf("connection closed after %d bytes of a message", s.have)}
+	}
+	return &RemoteTransportError{Peer: s.conn.peer, Text: "reading requests failed", Cause: err}
+}
+
+// fatal tells the peer what it did and ends the connection once that is written: bytes that are no messages (wire.md 4.6: bad magic,
+// unknown id, a number that must be positive).
+func (s *serverReceiver) fatal(err error) error {
+	s.conn.inbox.put(note{kind: noteFatal, message: appendFatal(nil, err)})
+	<-s.conn.done
+	return err
+}
+
+// complain tells the peer that a whole message makes no sense here. The connection stays open: Flink's consumers close it.
+func (s *serverReceiver) complain(err error) {
+	s.conn.inbox.put(note{kind: noteError, message: appendFatal(nil, err)})
+}
+
+func (s *serverReceiver) handle(m *frame.Request) error {
+	if t := s.conn.traffic; t != nil {
+		t.FramesIn.Add(1)
+	}
+	if m.ID == frame.IDPartitionRequest {
+		s.open(m)
+		return nil
+	}
+	if m.ID == frame.IDCloseRequest {
+		return errClosedByPeer
+	}
+	r := s.readers[m.Channel]
+	switch m.ID {
+	case frame.IDAddCredit, frame.IDResumeConsumption, frame.IDAckAllUserRecordsProcessed:
+		if r == nil {
+			s.complain(fmt.Errorf("no reader for receiverId = %v exists", m.Channel))
+			return nil
+		}
+	case frame.IDTaskEventRequest:
+		s.conn.inbox.put(note{kind: noteError, message: frame.ErrorResponse{
+			Cause: frame.NewThrowable(frame.ClassIllegalArgument, "Task event receiver not found."), Channel: m.Channel,
+		}.AppendTo(nil)})
+		return nil
+	}
+	if r == nil {
+		return nil // cancel, buffer size and segment id of a channel that is gone: ignored
+	}
+	switch m.ID {
+	case frame.IDAddCredit:
+		s.conn.inbox.put(note{kind: noteCredit, reader: r, n: m.Credit})
+	case frame.IDResumeConsumption:
+		s.conn.inbox.put(note{kind: noteResume, reader: r})
+	case frame.IDAckAllUserRecordsProcessed:
+		s.conn.inbox.put(note{kind: noteAck, reader: r})
+	case frame.IDNewBufferSize:
+		s.conn.inbox.put(note{kind: noteBufferSize, reader: r, n: uint32(m.Size)})
+	case frame.IDCancelPartitionRequest:
+		s.cancelRequest(m.Channel)
+		delete(s.readers, m.Channel)
+		s.conn.inbox.put(note{kind: noteCancel, reader: r})
+	}
+	return nil
+}
+
+// open answers a partition request: with a view now, when the partition is registered, or with an error.
+func (s *serverReceiver) open(m *frame.Request) {
+	if m.First != m.Last {
+		s.complain(fmt.Errorf("a range of subpartitions (%d to %d) is not served", m.First, m.Last))
+		return
+	}
+	if s.readers[m.Channel] != nil {
+		s.complain(fmt.Errorf("input channel %v is open already", m.Channel))
+		return
+	}
+	r := &viewReader{conn: s.conn, id: m.Channel, sub: m.First, budget: credit.NewBudget(m.Credit), zeroExclusive: m.Credit == 0}
+	s.readers[m.Channel] = r
+	s.request(r, m.Partition)
+}
+
+// request asks the registry. The reader's view comes to the sender in a note, now or when the partition is registered.
+func (s *serverReceiver) request(r *viewReader, id frame.ResultPartitionID) {
+	view, early, err := s.conn.registry.ViewOrListen(id, r.sub, r, r.opened)
+	if early == nil {
+		r.opened(view, err)
+		return
+	}
+	s.early[r.id] = early
+}
+
+// opened hands the view to the sender, or says why there is none. It is called by the receiver, or by whoever registers the partition.
+func (r *viewReader) opened(view *partition.View, err error) {
+	if err != nil {
+		r.conn.inbox.put(note{kind: noteError, message: r.refusal(err)})
+		return
+	}
+	if !r.conn.inbox.put(note{kind: noteOpened, reader: r, view: view}) {
+		view.Release() // the connection has ended
+	}
+}
+
+// refusal is the answer to a request that cannot be served: a partition that is not there, or failed, concerns its channel; a request
+// that no correct consumer sends is fatal.
+func (r *viewReader) refusal(err error) []byte {
+	if errors.Is(err, frame.ErrPeer) {
+		return appendFatal(nil, err)
+	}
+	return errorResponse(err, r.id)
+}
+
+// cancelRequest withdraws the request of a channel whose partition is not there yet.
+func (s *serverReceiver) cancelRequest(id frame.ChannelID) {
+	if early := s.early[id]; early != nil {
+		early.Cancel()
+		delete(s.early, id)
+	}
+}
+
+func (s *serverReceiver) cancelRequests() {
+	for id := range s.early {
+		s.cancelRequest(id)
+	}
+}

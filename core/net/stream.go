@@ -1,0 +1,200 @@
+// stream.go: the bytes of a connection, read and written in vectors, without blocking where the other side of a step must go on.
+
+package net
+
+import (
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"xbench/core/meter"
+)
+
+// stream is what a connection reads from and writes to. A read returns what is there, at least one byte; a write returns when
+// everything is written. One goroutine reads, one writes.
+type stream interface {
+	// readv reads into the vectors in order and returns how many bytes came. io.EOF at the end.
+	readv(vectors [][]byte) (int, error)
+	// writev writes all of the vectors, which it may cut up.
+	writev(vectors [][]byte) error
+	close() error
+}
+
+// newStream picks the stream for a connection: vectors of the kernel for bare TCP, one slice at a time for everything else.
+func newStream(c net.Conn, clock meter.Clock, waits meter.Observer) (stream, error) {
+	if _, isTLS := c.(*tls.Conn); isTLS {
+		return &plainStream{conn: c}, nil
+	}
+	tcp, ok := c.(*net.TCPConn)
+	if !ok {
+		return &plainStream{conn: c}, nil
+	}
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	s := &tcpStream{conn: tcp, raw: raw, clock: clock, waits: waits}
+	s.readOnce = s.tryRead
+	s.writeOnce = s.tryWrite
+	return s, nil
+}
+
+// maxVectors is IOV_MAX of Linux: more in one call is an error.
+const maxVectors = 1024
+
+// tcpStream reads and writes a TCP socket by readv and writev. It tries the call first and parks only on EAGAIN; how long it was
+// parked in a write is reported as a wait for the socket.
+type tcpStream struct {
+	conn  *net.TCPConn
+	raw   syscall.RawConn
+	clock meter.Clock
+	waits meter.Observer
+
+	// The closures are made once: one per call would be an allocation per system call.
+	readOnce, writeOnce func(fd uintptr) bool
+	in                  [][]byte
+	inCount             int
+	inErr               error
+	out                 [][]byte
+	outErr              error
+	parked              meter.Time // 0: not
+}
+
+func (s *tcpStream) readv(vectors [][]byte) (int, error) {
+	s.in = vectors
+	if err := s.raw.Read(s.readOnce); err != nil {
+		return 0, err
+	}
+	if s.inErr != nil {
+		return 0, s.inErr
+	}
+	if s.inCount == 0 {
+		return 0, io.EOF
+	}
+	return s.inCount, nil
+}
+
+func (s *tcpStream) tryRead(fd uintptr) (done bool) {
+	for {
+		s.inCount, s.inErr = unix.Readv(int(fd), s.in)
+		switch {
+		case s.inErr == unix.EINTR:
+		case s.inErr == unix.EAGAIN:
+			return false
+		default:
+			return true
+		}
+	}
+}
+
+func (s *tcpStream) writev(vectors [][]byte) error {
+	for len(vectors) > 0 {
+		n := min(len(vectors), maxVectors)
+		s.out = vectors[:n]
+		if err := s.raw.Write(s.writeOnce); err != nil {
+			return err
+		}
+		if s.outErr != nil {
+			return s.outErr
+		}
+		vectors = vectors[n:]
+	}
+	return nil
+}
+
+// tryWrite writes s.out until it is empty (done) or the socket takes no more (not done: it is called again when it does).
+func (s *tcpStream) tryWrite(fd uintptr) (done bool) {
+	if s.parked != 0 {
+		s.waits.Waited(meter.Socket, -1, s.parked, s.clock())
+		s.parked = 0
+	}
+	for len(s.out) > 0 {
+		var n int
+		n, s.outErr = unix.Writev(int(fd), s.out)
+		switch {
+		case s.outErr == unix.EINTR:
+			continue
+		case s.outErr == unix.EAGAIN:
+			if s.waits != nil {
+				s.parked = s.clock()
+			}
+			return false
+		case s.outErr != nil:
+			return true
+		}
+		s.out = consume(s.out, n)
+	}
+	return true
+}
+
+func (s *tcpStream) close() error { return s.conn.Close() }
+
+// consume drops the first n bytes of the vectors.
+func consume(vectors [][]byte, n int) [][]byte {
+	for len(vectors) > 0 && n >= len(vectors[0]) {
+		n -= len(vectors[0])
+		vectors = vectors[1:]
+	}
+	if n > 0 {
+		vectors[0] = vectors[0][n:]
+	}
+	return vectors
+}
+
+// gatherBytes is how much plainStream puts together for one write: under TLS each write is a record of its own, and 16 KiB is the
+// largest record.
+const gatherBytes = 64 << 10
+
+// plainStream reads and writes any net.Conn: TLS, or a pipe in a test.
+type plainStream struct {
+	conn    net.Conn
+	scratch []byte
+}
+
+// readv fills the first vector only: a second read could block.
+func (s *plainStream) readv(vectors [][]byte) (int, error) {
+	for _, v := range vectors {
+		if len(v) > 0 {
+			return s.conn.Read(v)
+		}
+	}
+	return 0, nil
+}
+
+func (s *plainStream) writev(vectors [][]byte) error {
+	for _, v := range vectors {
+		if len(s.scratch)+len(v) > gatherBytes {
+			if err := s.flush(); err != nil {
+				return err
+			}
+		}
+		if len(v) >= gatherBytes {
+			if _, err := s.conn.Write(v); err != nil {
+				return err
+			}
+			continue
+		}
+		s.scratch = append(s.scratch, v...)
+	}
+	return s.flush()
+}
+
+func (s *plainStream) flush() error {
+	if len(s.scratch) == 0 {
+		return nil
+	}
+	_, err := s.conn.Write(s.scratch)
+	s.scratch = s.scratch[:0]
+	return err
+}
+
+func (s *plainStream) close() error { return s.conn.Close() }
+
+// isClosing reports whether err is only the echo of a connection that this side closed.
+func isClosing(err error) bool {
+	return errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrClosedPipe)
+}

@@ -1,0 +1,225 @@
+// reader.go: a task's input: buffers from its gates, records out of the buffers.
+
+package core
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"io"
+
+	"xbench/core/buffer"
+	"xbench/core/net/frame"
+	"xbench/core/net/gate"
+	"xbench/core/serde"
+)
+
+// Input is one channel of a reader: one subpartition of a partition, here or elsewhere.
+type Input struct {
+	Address      string // of the producer's exchange; empty: this exchange's own, without a connection and without a copy
+	Partition    frame.ResultPartitionID
+	Subpartition int
+}
+
+// ReaderOptions say what a reader reads.
+type ReaderOptions struct {
+	// Gates are the reader's inputs, each with its channels. Channels are numbered through, gate after gate. Each gate has its
+	// own floating buffers, and they take turns.
+	Gates [][]Input
+	// MaxRecord bounds the size of a record in bytes; 0: serde's default.
+	MaxRecord int
+}
+
+// Reader is a task's input (Flink: RecordReader over a gate or a union of gates). One goroutine, its task, may call it; Close is for anybody,
+// but a task that is between Advance and the end of its records must not have it closed under its hands by somebody who then frees the
+// memory: Exchange.Close after the task has ended.
+type Reader struct {
+	x     *Exchange
+	gates []*gate.InputGate
+	input input
+
+	deserializers []*serde.Deserializer
+	current       *serde.Deserializer // of the buffer being read; nil: none
+	held          buffer.Buffer
+	channel       int
+}
+
+// input is a gate or a union of them.
+type input interface {
+	Next(ctx context.Context) (gate.Item, error)
+	Poll() (item gate.Item, ok bool, err error)
+	Available() <-chan struct{}
+	Resume(channel int) error
+	Acknowledge(channel int) error
+	Close()
+}
+
+// NewReader makes the gates, connects where it must, and requests every subpartition. A partition that does not exist yet
+// is waited for by its producer's exchange. ctx bounds connecting and the wait for buffers.
+func (x *Exchange) NewReader(ctx context.Context, o ReaderOptions) (_ *Reader, err error) {
+	r := &Reader{x: x}
+	defer func() {
+		if err != nil {
+			r.closeGates()
+		}
+	}()
+	if len(o.Gates) == 0 {
+		return nil, fmt.Errorf("core: a reader without gates")
+	}
+	for _, inputs := range o.Gates {
+		g, err := gate.New(ctx, gate.Options{
+			Pool: x.pool, Channels: len(inputs), Exclusive: x.o.Exclusive, Floating: x.o.Floating, Clock: x.o.Clock, Waits: x.o.Waits,
+		})
+		if err != nil {
+			return nil, err
+		}
+		r.gates = append(r.gates, g)
+		for range inputs {
+			r.deserializers = append(r.deserializers, serde.NewDeserializer(serde.Options{MaxRecord: o.MaxRecord}))
+		}
+	}
+	r.input = r.gates[0]
+	if len(r.gates) > 1 {
+		r.input = gate.NewUnion(x.o.Clock, x.o.Waits, r.gates...)
+	}
+	x.mu.Lock()
+	closed := x.mu.closed
+	if !closed {
+		x.mu.readers[r] = struct{}{}
+	}
+	x.mu.Unlock()
+	if closed {
+		return nil, ErrClosed
+	}
+	for k, inputs := range o.Gates {
+		for i, in := range inputs {
+			if err := x.open(ctx, r.gates[k], i, in); err != nil {
+				r.Close()
+				return nil, fmt.Errorf("core: input %d.%d (%s): %w", k, i, in.Address, err)
+			}
+		}
+	}
+	return r, nil
+}
+
+// open makes channel i of a gate and requests its subpartition.
+func (x *Exchange) open(ctx context.Context, g *gate.InputGate, i int, in Input) error {
+	if in.Address != "" {
+		var id frame.ChannelID
+		_, _ = rand.Read(id[:]) // it never fails
+		return x.client.Open(ctx, g, i, in.Address, in.Partition, in.Subpartition, id)
+	}
+	g.OpenLocal(i, x.registry, in.Partition, in.Subpartition)
+	return nil
+}
+
+// Channels is how many channels the reader has, over all its gates.
+func (r *Reader) Channels() int { return len(r.deserializers) }
+
+// Arrival says what Advance found: the records of one buffer of a channel, or an event.
+type Arrival struct {
+	Channel int
+	Event   frame.Event // nil: records
+}
+
+// Advance takes the next buffer or event and waits for it until ctx ends. io.EOF: every channel has come to its end. What is left of the buffer before is
+// dropped. The end of a channel's data is acknowledged to its producer here: everything before it has been read.
+func (r *Reader) Advance(ctx context.Context) (Arrival, error) {
+	r.drop()
+	item, err := r.input.Next(ctx)
+	if err != nil {
+		return Arrival{}, err
+	}
+	return r.arrived(item)
+}
+
+// TryAdvance is Advance without waiting; ok is false when nothing is there.
+func (r *Reader) TryAdvance() (a Arrival, ok bool, err error) {
+	r.drop()
+	item, ok, err := r.input.Poll()
+	if !ok || err != nil {
+		return Arrival{}, false, err
+	}
+	a, err = r.arrived(item)
+	return a, err == nil, err
+}
+
+// Available signals that TryAdvance may find something.
+func (r *Reader) Available() <-chan struct{} { return r.input.Available() }
+
+func (r *Reader) arrived(item gate.Item) (Arrival, error) {
+	a := Arrival{Channel: item.Channel}
+	if item.Buffer.Type().IsBuffer() {
+		r.current, r.held, r.channel = r.deserializers[item.Channel], item.Buffer, item.Channel
+		r.current.SetBuffer(item.Buffer.Bytes())
+		return a, nil
+	}
+	defer item.Buffer.Recycle()
+	var err error
+	if a.Event, err = frame.ParseEvent(item.Buffer.Bytes()); err != nil {
+		return a, &gate.ChannelError{Channel: item.Channel, Err: err}
+	}
+	switch item.Buffer.Type() {
+	case buffer.EndOfData:
+		err = r.input.Acknowledge(item.Channel)
+	case buffer.EndOfPartition:
+		if r.deserializers[item.Channel].Partial() {
+			err = fmt.Errorf("the partition ends within a record: %w", io.ErrUnexpectedEOF)
+		}
+	}
+	if err != nil {
+		return a, &gate.ChannelError{Channel: item.Channel, Err: err}
+	}
+	return a, nil
+}
+
+// Next returns the payload of the next record of what Advance found; false: there is no further one, and the buffer has gone home. A payload
+// is valid until the next call.
+func (r *Reader) Next() (payload []byte, ok bool, err error) {
+	if r.current == nil {
+		return nil, false, nil
+	}
+	payload, ok, err = r.current.Next()
+	if ok {
+		return payload, true, nil
+	}
+	r.release()
+	if err != nil {
+		return nil, false, &gate.ChannelError{Channel: r.channel, Err: err}
+	}
+	return nil, false, nil
+}
+
+// drop skips the rest of the current buffer.
+func (r *Reader) drop() {
+	for r.current != nil {
+		if _, ok, err := r.Next(); !ok || err != nil {
+			r.release()
+		}
+	}
+}
+
+func (r *Reader) release() {
+	if r.current != nil {
+		r.current = nil
+		r.held.Recycle()
+		r.held = buffer.Buffer{}
+	}
+}
+
+// Resume lets a channel go on after an event that blocked it.
+func (r *Reader) Resume(channel int) error { return r.input.Resume(channel) }
+
+// Close leaves: producers are told, buffers go home. The task calls it last, or somebody else to stop the task.
+func (r *Reader) Close() {
+	r.closeGates()
+	r.x.mu.Lock()
+	delete(r.x.mu.readers, r)
+	r.x.mu.Unlock()
+}
+
+func (r *Reader) closeGates() {
+	for _, g := range r.gates {
+		g.Close()
+	}
+}

@@ -1,0 +1,240 @@
+// writer.go: a task's output: records into the open buffers of its subpartitions.
+
+package core
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"xbench/core/buffer"
+	"xbench/core/net/frame"
+	"xbench/core/net/partition"
+	"xbench/core/serde"
+)
+
+// Buffer timeouts with a meaning of their own (Flink: execution.buffer-timeout).
+const (
+	FlushNever  time.Duration = -1 // a buffer is sent when it is full, or the writer says so
+	FlushAlways time.Duration = 0  // every record is sent at once
+)
+
+// DefaultBufferTimeout is Flink's.
+const DefaultBufferTimeout = 100 * time.Millisecond
+
+// WriterOptions say what a writer writes to.
+type WriterOptions struct {
+	Partition     frame.ResultPartitionID
+	Subpartitions int
+	// Selector picks the subpartition in Emit; nil: round robin.
+	Selector Selector
+	// Broadcast makes Emit send every record to all subpartitions: one buffer, which all of them read.
+	Broadcast bool
+	// BufferTimeout is how long a record may stay with the writer before it is sent, whether or not its buffer is full: at least 1 ms,
+	// FlushAlways, or FlushNever.
+	BufferTimeout time.Duration
+	// MaxBuffers bounds the partition's share of the memory; 0: Flink's rule for bounded partitions, Exclusive a subpartition + Floating.
+	MaxBuffers int
+}
+
+// Writer is a task's output (Flink: RecordWriter over a result partition). One goroutine, its task, may call it; Fail is for anybody.
+//
+// A call that needs a buffer waits until there is one. A task that will not call for a while (it waits for input, or for a
+// schedule) says so with Idle: otherwise records may stay unsent for longer than the buffer timeout.
+type Writer struct {
+	x       *Exchange
+	o       WriterOptions
+	part    *partition.ResultPartition
+	ctx     context.Context // ends with the writer: what a wait inside a record ends with
+	cancel  context.CancelCauseFunc
+	always  bool
+	scratch []byte
+}
+
+// NewWriter makes a partition and registers it, so that readers find it. ctx ends every wait of the writer.
+func (x *Exchange) NewWriter(ctx context.Context, o WriterOptions) (*Writer, error) {
+	if o.BufferTimeout < FlushNever || o.BufferTimeout > 0 && o.BufferTimeout < time.Millisecond {
+		return nil, fmt.Errorf("core: a buffer timeout of %v: allowed are %d (never), 0 (always) and 1ms or more", o.BufferTimeout, FlushNever)
+	}
+	if o.Selector == nil {
+		o.Selector = &RoundRobin{}
+	}
+	share := buffer.OutputShare(o.Subpartitions, x.o.Exclusive, x.o.Floating, true)
+	if o.MaxBuffers > 0 {
+		share.Max = max(share.Required, o.MaxBuffers)
+	}
+	pool, err := x.pool.CreateLocal(buffer.LocalOptions{Required: share.Required, Max: share.Max, Subpartitions: o.Subpartitions})
+	if err != nil {
+		return nil, err
+	}
+	part, err := partition.New(partition.Spec{ID: o.Partition, Subpartitions: o.Subpartitions, Pool: pool})
+	if err != nil {
+		pool.Destroy()
+		return nil, err
+	}
+	w := &Writer{x: x, o: o, part: part, always: o.BufferTimeout == FlushAlways}
+	w.ctx, w.cancel = context.WithCancelCause(ctx)
+	if err := w.register(); err != nil {
+		part.Fail(err)
+		part.Close()
+		return nil, err
+	}
+	if o.BufferTimeout > 0 {
+		x.flusher.add(part, o.BufferTimeout)
+	}
+	return w, nil
+}
+
+func (w *Writer) register() error {
+	w.x.mu.Lock()
+	defer w.x.mu.Unlock()
+	if w.x.mu.closed {
+		return ErrClosed
+	}
+	if err := w.x.registry.Register(w.part); err != nil {
+		return err
+	}
+	w.x.mu.writers[w] = struct{}{}
+	return nil
+}
+
+// Subpartitions is how many consumers the writer has.
+func (w *Writer) Subpartitions() int { return w.o.Subpartitions }
+
+// Emit sends a record to the subpartition that the selector picks, or to all of them.
+func (w *Writer) Emit(r serde.Record) error {
+	if w.o.Broadcast {
+		return w.Broadcast(r)
+	}
+	return w.EmitTo(w.o.Selector.Select(r, w.o.Subpartitions), r)
+}
+
+// EmitTo sends a record to one subpartition. Where it fits, it is serialised straight into the buffer that will be sent.
+func (w *Writer) EmitTo(ch int, r serde.Record) error {
+	n := serde.LengthSize + r.Size()
+	b := w.part.Builder(ch)
+	if room := b.Room(); n <= len(room) {
+		serde.AppendFramed(room[:0], r)
+		b.Advance(n)
+		if w.always {
+			w.part.Flush(ch)
+		}
+		return nil
+	}
+	w.scratch = serde.AppendFramed(w.scratch[:0], r)
+	return w.emitFramed(ch)
+}
+
+// EmitLong sends a record of 8 bytes, big-endian, to one subpartition: EmitTo without the indirections.
+func (w *Writer) EmitLong(ch int, v int64) error {
+	const n = serde.LengthSize + 8
+	b := w.part.Builder(ch)
+	if room := b.Room(); n <= len(room) {
+		binary.BigEndian.PutUint32(room, 8)
+		binary.BigEndian.PutUint64(room[serde.LengthSize:n], uint64(v))
+		b.Advance(n)
+		if w.always {
+			w.part.Flush(ch)
+		}
+		return nil
+	}
+	w.scratch = binary.BigEndian.AppendUint32(w.scratch[:0], 8)
+	w.scratch = binary.BigEndian.AppendUint64(w.scratch, uint64(v))
+	return w.emitFramed(ch)
+}
+
+// emitFramed sends the record in scratch the long way: it needs another buffer, or more than one.
+func (w *Writer) emitFramed(ch int) error {
+	if err := w.part.Emit(w.ctx, w.scratch, ch); err != nil {
+		return w.explain(err)
+	}
+	if w.always {
+		w.part.Flush(ch)
+	}
+	return nil
+}
+
+// Broadcast sends a record to every subpartition.
+func (w *Writer) Broadcast(r serde.Record) error {
+	n := serde.LengthSize + r.Size()
+	b := w.part.BroadcastBuilder()
+	if room := b.Room(); n <= len(room) {
+		serde.AppendFramed(room[:0], r)
+		b.Advance(n)
+	} else {
+		w.scratch = serde.AppendFramed(w.scratch[:0], r)
+		if err := w.part.Broadcast(w.ctx, w.scratch); err != nil {
+			return w.explain(err)
+		}
+	}
+	if w.always {
+		w.part.FlushAll()
+	}
+	return nil
+}
+
+// BroadcastEvent sends an event to every subpartition, behind all records so far, or, with priority, ahead of those that are still queued.
+func (w *Writer) BroadcastEvent(e frame.Event, priority bool) error {
+	if err := w.part.BroadcastEvent(frame.AppendEvent(nil, e), frame.DataTypeOf(e, priority)); err != nil {
+		return w.explain(err)
+	}
+	if w.always {
+		w.part.FlushAll()
+	}
+	return nil
+}
+
+// FlushAll sends everything that was written so far.
+func (w *Writer) FlushAll() { w.part.FlushAll() }
+
+// Idle says that the task will not call for a while: the output flusher takes over until it does. It costs next to nothing.
+func (w *Writer) Idle() { w.part.Idle() }
+
+// End says that no record follows, waits until every reader has processed what there was, and ends the partition. The task closes the
+// writer afterwards.
+func (w *Writer) End() error {
+	if err := w.part.NotifyEndOfData(true); err != nil {
+		return w.explain(err)
+	}
+	w.part.FlushAll()
+	w.part.Idle()
+	select {
+	case <-w.part.AllDataProcessed():
+	case <-w.ctx.Done():
+		return context.Cause(w.ctx)
+	}
+	if err := w.part.Finish(); err != nil {
+		return w.explain(err)
+	}
+	w.part.FlushAll()
+	return nil
+}
+
+// explain prefers the reason why the writer failed to its consequence.
+func (w *Writer) explain(err error) error {
+	if cause := context.Cause(w.ctx); cause != nil {
+		return cause
+	}
+	return err
+}
+
+// Fail gives the writer up: its readers get the reason, its task the next error. Anybody may call it, at any time.
+func (w *Writer) Fail(cause error) {
+	if cause == nil {
+		cause = errors.New("writer failed")
+	}
+	w.cancel(cause)
+	w.part.Fail(cause)
+}
+
+// Close is the task's last call. Without End the readers hear that the data is not complete.
+func (w *Writer) Close() {
+	w.x.flusher.remove(w.part)
+	w.part.Close()
+	w.cancel(ErrClosed)
+	w.x.mu.Lock()
+	delete(w.x.mu.writers, w)
+	w.x.mu.Unlock()
+}
