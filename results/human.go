@@ -7,14 +7,14 @@ import (
 	"strconv"
 )
 
-// humanCount prints a rate: 987, 49.9k, 3.10M.
-func humanCount(v float64) string { return scaled(v, 1000, "", "k", "M", "G", "T") }
+// Count prints a number of things, or a rate, for people: 987, 49.9k, 3.10M.
+func Count(v float64) string { return scaled(v, 1000, "", "k", "M", "G", "T") }
 
-// humanNs prints a time: 850ns, 12.3us, 1.84ms, 2.00s, 3600s.
-func humanNs(ns int64) string { return scaled(float64(ns), 1000, "ns", "us", "ms", "s") }
+// Nanoseconds prints a time for people: 850ns, 12.3us, 1.84ms, 2.00s, 3600s.
+func Nanoseconds(ns int64) string { return scaled(float64(ns), 1000, "ns", "us", "ms", "s") }
 
-// humanBytes prints a size: 512B, 1.50KiB, 36.0MiB.
-func humanBytes(n uint64) string {
+// Bytes prints a size for people: 512B, 1.50KiB, 36.0MiB.
+func Bytes(n uint64) string {
 	return scaled(float64(n), 1024, "B", "KiB", "MiB", "GiB", "TiB", "PiB")
 }
 

@@ -95,20 +95,20 @@ func tableRow(c *Case) []string {
 	if c.Verified {
 		verified = "yes"
 	}
-	row := []string{c.Name, humanCount(c.RecordsPerSec)}
+	row := []string{c.Name, Count(c.RecordsPerSec)}
 	for _, key := range []string{"p50", "p99", "p99_9"} {
 		ns, supported := c.Latency.Percentile(key)
 		if !supported {
 			row = append(row, "n/a")
 			continue
 		}
-		row = append(row, humanNs(ns))
+		row = append(row, Nanoseconds(ns))
 	}
 	largest := "n/a"
 	if c.Latency.Count > 0 {
-		largest = humanNs(c.Latency.Max)
+		largest = Nanoseconds(c.Latency.Max)
 	}
-	return append(row, largest, strconv.FormatFloat(c.CPUNsPerRecord, 'f', 0, 64), humanBytes(c.BytesOnWire), verified)
+	return append(row, largest, strconv.FormatFloat(c.CPUNsPerRecord, 'f', 0, 64), Bytes(c.BytesOnWire), verified)
 }
 
 // writeReasons writes what kept the run and its cases from passing, a line each.
