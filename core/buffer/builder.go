@@ -82,6 +82,7 @@ func (w *Builder) Advance(n int) {
 	w.at += n
 }
 
+//go:noinline
 func (w *Builder) overrun(n int) {
 	panic(fmt.Sprintf("buffer: advanced by %d bytes with room for %d of %d", n, len(w.mem)-w.at, w.limit))
 }

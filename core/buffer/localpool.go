@@ -253,8 +253,8 @@ func (l *LocalBufferPool) Requested() int {
 	return l.mu.requested
 }
 
-// Free is how many of these are not lent.
-func (l *LocalBufferPool) Free() int {
+// Idle is how many of these are not lent.
+func (l *LocalBufferPool) Idle() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.mu.free)

@@ -144,6 +144,7 @@ func (s *Segment) comeHome() {
 	}
 }
 
+//go:noinline
 func (s *Segment) overdue(what string, turn uint32, state uint64) {
 	panic(fmt.Sprintf("buffer: %s in turn %d: %s", what, turn, s.describe(state)))
 }
