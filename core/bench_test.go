@@ -114,7 +114,7 @@ func benchmarkLongs(b *testing.B, writers, channels int, timeout time.Duration) 
 	tasks.Wait()
 	var after syscall.Rusage
 	syscall.Getrusage(syscall.RUSAGE_SELF, &after)
-	cpu := float64(after.Utime.Nano()+after.Stime.Nano()-before.Utime.Nano()-before.Stime.Nano())
+	cpu := float64(after.Utime.Nano() + after.Stime.Nano() - before.Utime.Nano() - before.Stime.Nano())
 	b.ReportMetric(float64(writers*records)/float64(b.Elapsed().Milliseconds()), "records/ms")
 	b.ReportMetric(cpu/float64(writers*records), "cpu-ns/record")
 	r.Close()

@@ -6,6 +6,8 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -85,6 +87,7 @@ type Exchange struct {
 	client   *net.Client
 	flusher  *flusher
 	traffic  meter.Traffic
+	deserted chan struct{} // closed when the exchange is closed and its last writer or reader has left
 
 	mu struct {
 		sync.Mutex
@@ -105,7 +108,7 @@ func Open(o Options) (*Exchange, error) {
 	if err != nil {
 		return nil, err
 	}
-	x := &Exchange{o: o, pool: pool, registry: partition.NewRegistry(o.PartitionTimeout), flusher: newFlusher(o.Clock)}
+	x := &Exchange{o: o, pool: pool, registry: partition.NewRegistry(o.PartitionTimeout), flusher: newFlusher(o.Clock), deserted: make(chan struct{})}
 	x.mu.writers = map[*Writer]struct{}{}
 	x.mu.readers = map[*Reader]struct{}{}
 	no := net.Options{Clock: o.Clock, Waits: o.Waits, Traffic: &x.traffic, TLS: o.TLS}
@@ -135,33 +138,68 @@ func (x *Exchange) Connections() int { return x.client.Connections() }
 // FreeSegments is how many segments of the process nobody holds.
 func (x *Exchange) FreeSegments() int { return x.pool.Available() }
 
-// Close fails what is still open, ends every connection and goroutine, and frees the memory. An error says that segments are missing: a
-// buffer that somebody still holds; the memory then stays mapped.
+// closeGrace is how long Close waits for tasks to notice that it has begun.
+const closeGrace = 5 * time.Second
+
+// Close cancels the writers and readers that are still open, waits for their tasks to close them, ends every connection and goroutine, and frees
+// the memory. An error says what a task did not close, or which segments somebody still holds; the memory then stays mapped.
 func (x *Exchange) Close() error {
-	x.mu.Lock()
-	first := !x.mu.closed
-	x.mu.closed = true
-	writers, readers := x.mu.writers, x.mu.readers
-	x.mu.writers, x.mu.readers = nil, nil
-	x.mu.Unlock()
+	writers, readers, first := x.shut()
 	if !first {
 		return nil
 	}
-	for w := range writers {
+	// Writers fail before connections close, so that consumers hear why; then connections, partitions, pools, memory: any other order
+	// leaks, or touches memory that is gone.
+	for _, w := range writers {
 		w.Fail(ErrClosed)
 	}
-	for r := range readers {
-		r.Close()
+	for _, r := range readers {
+		r.Cancel()
 	}
-	// Writers fail before connections close, so that consumers hear why; partitions, connections, pools, memory: any other order leaks or
-	// touches memory that is gone.
-	var err error
+	err := x.awaitTasks()
 	x.flusher.close()
 	x.client.Close()
 	if x.server != nil {
-		err = x.server.Close()
+		err = errors.Join(err, x.server.Close())
 	}
 	x.registry.Close()
 	x.pool.Destroy()
 	return errors.Join(err, x.pool.Free())
+}
+
+// shut refuses new writers and readers, and says which ones there are.
+func (x *Exchange) shut() (writers []*Writer, readers []*Reader, first bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	first = !x.mu.closed
+	x.mu.closed = true
+	if first && len(x.mu.writers)+len(x.mu.readers) == 0 {
+		close(x.deserted)
+	}
+	return slices.Collect(maps.Keys(x.mu.writers)), slices.Collect(maps.Keys(x.mu.readers)), first
+}
+
+// leave takes a writer or a reader, whichever is not nil, off the list. A second time changes nothing.
+func (x *Exchange) leave(w *Writer, r *Reader) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	before := len(x.mu.writers) + len(x.mu.readers)
+	delete(x.mu.writers, w)
+	delete(x.mu.readers, r)
+	if x.mu.closed && before == 1 && len(x.mu.writers)+len(x.mu.readers) == 0 {
+		close(x.deserted)
+	}
+}
+
+func (x *Exchange) awaitTasks() error {
+	timer := time.NewTimer(closeGrace)
+	defer timer.Stop()
+	select {
+	case <-x.deserted:
+		return nil
+	case <-timer.C:
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return fmt.Errorf("core: %d writers and %d readers were not closed by their tasks", len(x.mu.writers), len(x.mu.readers))
 }

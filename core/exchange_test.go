@@ -1,7 +1,6 @@
 package core
 
 import (
-	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -11,31 +10,9 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
-
-	"xbench/core/net/frame"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-func partitionID(n int) frame.ResultPartitionID {
-	var id frame.ResultPartitionID
-	binary.BigEndian.PutUint32(id.Partition[16:], uint32(n))
-	return id
-}
-
-func openExchange(t *testing.T, o Options) *Exchange {
-	t.Helper()
-	x, err := Open(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := x.Close(); err != nil {
-			t.Errorf("after the test: %v", err)
-		}
-	})
-	return x
-}
 
 // writers x channels longs through one connection: every value once, in order, on its channel.
 func TestLongsArriveInOrder(t *testing.T) {
@@ -53,24 +30,19 @@ func TestLongsArriveInOrder(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("%dx%d/%dB/remote=%v/%v", c.writers, c.channels, c.segmentSize, c.remote, c.timeout), func(t *testing.T) {
 			segments := c.writers*c.channels*4 + 64
-			out := openExchange(t, Options{Listen: "127.0.0.1:0", Segments: segments, SegmentSize: c.segmentSize})
+			out := open(t, Options{Listen: "127.0.0.1:0", Segments: segments, SegmentSize: c.segmentSize})
 			in, address := out, ""
 			if c.remote {
-				in = openExchange(t, Options{Segments: segments, SegmentSize: c.segmentSize})
+				in = open(t, Options{Segments: segments, SegmentSize: c.segmentSize})
 				address = out.Addr()
 			}
-			gates := make([][]Input, c.writers)
-			for w := range gates {
-				for ch := range c.channels {
-					gates[w] = append(gates[w], Input{Address: address, Partition: partitionID(w), Subpartition: ch})
-				}
+			var gates [][]Input
+			for k := range c.writers {
+				gates = append(gates, inputs(address, k, c.channels))
 			}
 			var tasks sync.WaitGroup
 			for k := range c.writers {
-				w, err := out.NewWriter(t.Context(), WriterOptions{Partition: partitionID(k), Subpartitions: c.channels, BufferTimeout: c.timeout})
-				if err != nil {
-					t.Fatal(err)
-				}
+				w := newWriter(t, out, WriterOptions{Partition: partitionID(k), Subpartitions: c.channels, BufferTimeout: c.timeout})
 				tasks.Go(func() {
 					defer w.Close()
 					for i := range c.records {
@@ -84,10 +56,7 @@ func TestLongsArriveInOrder(t *testing.T) {
 					}
 				})
 			}
-			r, err := in.NewReader(t.Context(), ReaderOptions{Gates: gates})
-			if err != nil {
-				t.Fatal(err)
-			}
+			r := newReader(t, in, gates...)
 			next := make([]int64, r.Channels())
 			total := 0
 			for {
@@ -122,5 +91,3 @@ func TestLongsArriveInOrder(t *testing.T) {
 		})
 	}
 }
-
-var _ = context.Background

@@ -30,9 +30,7 @@ type ReaderOptions struct {
 	MaxRecord int
 }
 
-// Reader is a task's input (Flink: RecordReader over a gate or a union of gates). One goroutine, its task, may call it; Close is for anybody,
-// but a task that is between Advance and the end of its records must not have it closed under its hands by somebody who then frees the
-// memory: Exchange.Close after the task has ended.
+// Reader is a task's input (Flink: RecordReader over a gate or a union of gates). One goroutine, its task, may call it; Cancel is for anybody.
 type Reader struct {
 	x     *Exchange
 	gates []*gate.InputGate
@@ -60,7 +58,7 @@ func (x *Exchange) NewReader(ctx context.Context, o ReaderOptions) (_ *Reader, e
 	r := &Reader{x: x}
 	defer func() {
 		if err != nil {
-			r.closeGates()
+			r.Cancel()
 		}
 	}()
 	if len(o.Gates) == 0 {
@@ -210,15 +208,15 @@ func (r *Reader) release() {
 // Resume lets a channel go on after an event that blocked it.
 func (r *Reader) Resume(channel int) error { return r.input.Resume(channel) }
 
-// Close leaves: producers are told, buffers go home. The task calls it last, or somebody else to stop the task.
+// Close leaves: buffers go home, and producers are told. The task's last call, whatever happened before.
 func (r *Reader) Close() {
-	r.closeGates()
-	r.x.mu.Lock()
-	delete(r.x.mu.readers, r)
-	r.x.mu.Unlock()
+	r.release()
+	r.Cancel()
+	r.x.leave(nil, r)
 }
 
-func (r *Reader) closeGates() {
+// Cancel stops the reader: its task finds an error at its next Advance, or at once if it waits in one. Anybody may call it, at any time.
+func (r *Reader) Cancel() {
 	for _, g := range r.gates {
 		g.Close()
 	}

@@ -229,12 +229,10 @@ func (w *Writer) Fail(cause error) {
 	w.part.Fail(cause)
 }
 
-// Close is the task's last call. Without End the readers hear that the data is not complete.
+// Close is the task's last call, whatever happened before. Without End the readers hear that the data is not complete.
 func (w *Writer) Close() {
 	w.x.flusher.remove(w.part)
 	w.part.Close()
 	w.cancel(ErrClosed)
-	w.x.mu.Lock()
-	delete(w.x.mu.writers, w)
-	w.x.mu.Unlock()
+	w.x.leave(w, nil)
 }
