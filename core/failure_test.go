@@ -21,13 +21,14 @@ func pair(t *testing.T) (out, in *Exchange) {
 // TestWriterFailureReachesTheReader: the reason, not only the fact, on remote and local channels.
 func TestWriterFailureReachesTheReader(t *testing.T) {
 	out, in := pair(t)
-	for name, c := range map[string]struct {
+	for k, c := range []struct {
+		name    string
 		in      *Exchange
 		address string
-	}{"remote": {in, out.Addr()}, "local": {out, ""}} {
-		t.Run(name, func(t *testing.T) {
-			w := newWriter(t, out, WriterOptions{Partition: partitionID(0), Subpartitions: 1, BufferTimeout: FlushAlways})
-			r := newReader(t, c.in, inputs(c.address, 0, 1))
+	}{{"remote", in, out.Addr()}, {"local", out, ""}} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWriter(t, out, WriterOptions{Partition: partitionID(k), Subpartitions: 1, BufferTimeout: FlushAlways})
+			r := newReader(t, c.in, inputs(c.address, k, 1))
 			defer r.Close()
 			emit(t, w, 0, "before")
 			if _, err := r.Advance(t.Context()); err != nil {

@@ -24,3 +24,23 @@ func (s *RoundRobin) Select(_ serde.Record, n int) int {
 	s.next++
 	return i
 }
+
+// KeyGroup sends all records with one key to one subpartition (Flink: KeyGroupStreamPartitioner).
+type KeyGroup struct {
+	// Hash is the key's hash code, as Java's hashCode would have it.
+	Hash func(r serde.Record) int32
+	// MaxParallelism is the number of key groups; 0: Flink's default for the number of subpartitions.
+	MaxParallelism int
+}
+
+// Select returns the subpartition that owns the key's group.
+func (s *KeyGroup) Select(r serde.Record, n int) int {
+	return serde.ChannelOfKey(s.Hash(r), s.maxParallelism(n), n)
+}
+
+func (s *KeyGroup) maxParallelism(n int) int {
+	if s.MaxParallelism == 0 {
+		s.MaxParallelism = serde.DefaultMaxParallelism(n)
+	}
+	return s.MaxParallelism
+}

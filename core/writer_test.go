@@ -1,0 +1,248 @@
+package core
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"xbench/core/meter"
+	"xbench/core/net/frame"
+	"xbench/core/serde"
+)
+
+// inBubble is a clock that follows the time of a synctest bubble.
+func inBubble() meter.Clock {
+	begin := time.Now()
+	return func() meter.Time { return meter.Time(time.Since(begin)) }
+}
+
+// TestBufferTimeout: when a record arrives that does not fill its buffer, in every state that the writer's task may be in.
+func TestBufferTimeout(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		timeout time.Duration
+		after   func(t *testing.T, w *Writer) // what the task does once it has written the record
+		want    time.Duration                 // until the record is there; -1: not within an hour
+	}{
+		{"always", FlushAlways, func(*testing.T, *Writer) {}, 0},
+		{"idle", 100 * time.Millisecond, func(_ *testing.T, w *Writer) { w.Idle() }, 100 * time.Millisecond},
+		{"busy", 100 * time.Millisecond, func(t *testing.T, w *Writer) {
+			for range 20 { // the next record after the flusher came finds that it was asked
+				time.Sleep(7 * time.Millisecond)
+				emit(t, w, 1, "another channel's")
+			}
+		}, 105 * time.Millisecond},
+		{"never", FlushNever, func(*testing.T, *Writer) {}, -1},
+		{"never, but said", FlushNever, func(_ *testing.T, w *Writer) { w.FlushAll() }, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				x := open(t, Options{Segments: 64, SegmentSize: 4096, Clock: inBubble()})
+				w := newWriter(t, x, WriterOptions{Partition: partitionID(0), Subpartitions: 2, BufferTimeout: c.timeout})
+				r := newReader(t, x, inputs("", 0, 2))
+				begin, arrived := time.Now(), time.Duration(-1)
+				var reader sync.WaitGroup
+				reader.Go(func() {
+					for {
+						a, err := r.Advance(t.Context())
+						if err != nil {
+							return
+						}
+						if p, ok, _ := r.Next(); ok && a.Channel == 0 && string(p) == "the record" {
+							arrived = time.Since(begin)
+						}
+					}
+				})
+				synctest.Wait() // the reader has looked, and found nothing
+				emit(t, w, 0, "the record")
+				c.after(t, w)
+				w.Idle()
+				time.Sleep(time.Hour)
+				synctest.Wait()
+				if arrived != c.want {
+					t.Errorf("it arrived after %v, want %v", arrived, c.want)
+				}
+				w.Close()
+				r.Cancel()
+				reader.Wait()
+				r.Close()
+			})
+		})
+	}
+}
+
+func TestBufferTimeoutsThatCannotBe(t *testing.T) {
+	x := open(t, Options{Segments: 4, SegmentSize: 64})
+	for _, timeout := range []time.Duration{-2, time.Microsecond, time.Millisecond - 1} {
+		if _, err := x.NewWriter(t.Context(), WriterOptions{Subpartitions: 1, BufferTimeout: timeout}); err == nil {
+			t.Errorf("%v was accepted", timeout)
+		}
+	}
+}
+
+// TestBroadcast: every reader gets every record, mixed with records for one of them, in the order in which they were written.
+func TestBroadcast(t *testing.T) {
+	out, in := pair(t)
+	w := newWriter(t, out, WriterOptions{Partition: partitionID(0), Subpartitions: 3, Broadcast: true, BufferTimeout: FlushNever})
+	var want [3][]string
+	var task sync.WaitGroup
+	task.Go(func() {
+		defer w.Close()
+		for i := range 300 {
+			text := fmt.Sprintf("record %d %s", i, strings.Repeat("x", i))
+			if i%7 == 3 {
+				want[i%3] = append(want[i%3], text)
+				if err := w.EmitTo(i%3, textRecord(text)); err != nil {
+					t.Error(err)
+				}
+				continue
+			}
+			for ch := range want {
+				want[ch] = append(want[ch], text)
+			}
+			if err := w.Emit(textRecord(text)); err != nil {
+				t.Error(err)
+			}
+		}
+		if err := w.End(); err != nil {
+			t.Error(err)
+		}
+	})
+	r := newReader(t, in, inputs(out.Addr(), 0, 3))
+	defer r.Close()
+	got, err := readAll(t.Context(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	task.Wait()
+	for ch := range want {
+		if !slices.Equal(got.payloads[ch], want[ch]) {
+			t.Errorf("channel %d: %d records, want %d, or their order differs", ch, len(got.payloads[ch]), len(want[ch]))
+		}
+	}
+}
+
+// TestKeyGroupSelector: all records of a key on one channel, that which Flink's partitioner picks (the vectors are with serde).
+func TestKeyGroupSelector(t *testing.T) {
+	s := &KeyGroup{Hash: func(r serde.Record) int32 { return serde.HashString(string(r.(serde.Bytes))) }}
+	for key, want := range map[string]int{"hello": 1, "key-17": 3} {
+		if got := s.Select(serde.Bytes(key), 4); got != want {
+			t.Errorf("%q goes to channel %d, want %d", key, got, want)
+		}
+	}
+}
+
+// TestRoundRobinSelector begins at channel 0.
+func TestRoundRobinSelector(t *testing.T) {
+	s := &RoundRobin{}
+	var got []int
+	for range 7 {
+		got = append(got, s.Select(nil, 3))
+	}
+	if want := []int{0, 1, 2, 0, 1, 2, 0}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+// TestRecordsLargerThanAllBuffersOfTheirChannel span many of them, remote and local.
+func TestRecordsLargerThanAllBuffersOfTheirChannel(t *testing.T) {
+	out, in := pair(t)
+	for k, c := range []struct {
+		name    string
+		in      *Exchange
+		address string
+	}{{"remote", in, out.Addr()}, {"local", out, ""}} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWriter(t, out, WriterOptions{Partition: partitionID(k), Subpartitions: 1, BufferTimeout: FlushNever})
+			sizes := []int{0, 1, 251, 252, 253, 100_000, 3, 256 * 128, 0}
+			var task sync.WaitGroup
+			task.Go(func() {
+				defer w.Close()
+				for i, n := range sizes {
+					if err := w.EmitTo(0, textRecord(strings.Repeat(string(rune('a'+i)), n))); err != nil {
+						t.Error(err)
+					}
+				}
+				if err := w.End(); err != nil {
+					t.Error(err)
+				}
+			})
+			r := newReader(t, c.in, inputs(c.address, k, 1))
+			defer r.Close()
+			got, err := readAll(t.Context(), r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			task.Wait()
+			for i, n := range sizes {
+				if i >= len(got.payloads[0]) || got.payloads[0][i] != strings.Repeat(string(rune('a'+i)), n) {
+					t.Fatalf("record %d of %d bytes is missing or another", i, n)
+				}
+			}
+		})
+	}
+}
+
+// TestBarrierBlocksUntilResumed: behind an aligned barrier nothing comes until the task resumes the channel, and then nothing is missing.
+func TestBarrierBlocksUntilResumed(t *testing.T) {
+	out, in := pair(t)
+	for k, c := range []struct {
+		name    string
+		in      *Exchange
+		address string
+	}{{"remote", in, out.Addr()}, {"local", out, ""}} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWriter(t, out, WriterOptions{Partition: partitionID(k), Subpartitions: 1, BufferTimeout: FlushAlways})
+			r := newReader(t, c.in, inputs(c.address, k, 1))
+			defer r.Close()
+			emit(t, w, 0, "before")
+			barrier := frame.CheckpointBarrier{ID: 1, Alignment: frame.Aligned, AlignedTimeoutMs: frame.NoAlignedTimeout}
+			if err := w.BroadcastEvent(barrier, false); err != nil {
+				t.Fatal(err)
+			}
+			emit(t, w, 0, "after")
+			var task sync.WaitGroup
+			task.Go(func() {
+				defer w.Close()
+				if err := w.End(); err != nil {
+					t.Error(err)
+				}
+			})
+			var order []string
+			for {
+				a, err := r.Advance(t.Context())
+				if errors.Is(err, io.EOF) {
+					break
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				if a.Event != nil {
+					order = append(order, fmt.Sprintf("%T", a.Event))
+				}
+				if _, isBarrier := a.Event.(frame.CheckpointBarrier); isBarrier {
+					if _, ok, err := r.TryAdvance(); ok || err != nil {
+						t.Errorf("something came while the channel was blocked (%v)", err)
+					}
+					if err := r.Resume(a.Channel); err != nil {
+						t.Fatal(err)
+					}
+				}
+				for p, ok, _ := r.Next(); ok; p, ok, _ = r.Next() {
+					order = append(order, string(p))
+				}
+			}
+			task.Wait()
+			want := []string{"before", "frame.CheckpointBarrier", "after", "frame.EndOfData", "frame.EndOfPartition"}
+			if !slices.Equal(order, want) {
+				t.Errorf("got %v, want %v", order, want)
+			}
+		})
+	}
+}
