@@ -16,14 +16,12 @@ import (
 
 // expectation is the part of NAME.expect.json that these tests use.
 type expectation struct {
-	Case        string `json:"case"`
-	SegmentSize int    `json:"segment_size"`
-	Unparsed    int    `json:"c2s_unparsed_bytes"` // requests that are broken on purpose
-	Channels    []struct {
-		ID           string `json:"input_channel_id"`
-		Subpartition int    `json:"subpartition"`
-		Credit       uint32 `json:"initial_credit"`
-		Records      *struct {
+	RecordPayload string `json:"record_payload"`
+	Unparsed      int    `json:"c2s_unparsed_bytes"` // requests that are broken on purpose
+	Channels      []struct {
+		ID      string `json:"input_channel_id"`
+		Read    int    `json:"records_read_by_consumer_before_cancel"`
+		Records *struct {
 			Count        int    `json:"count"`
 			PayloadBytes int    `json:"payload_bytes"`
 			PayloadCRC32 string `json:"payload_crc32"`
@@ -31,6 +29,11 @@ type expectation struct {
 		Events []any `json:"events"`
 		Stream []any `json:"stream"`
 	} `json:"channels"`
+	Credits map[string]struct {
+		Total       int `json:"total"`
+		DataFrames  int `json:"data_frames"`
+		EventFrames int `json:"event_frames"`
+	} `json:"credits_by_receiver"`
 	Frames struct {
 		C2S []any `json:"c2s"`
 		S2C []any `json:"s2c"`
