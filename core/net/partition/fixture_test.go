@@ -29,6 +29,7 @@ type fixture struct {
 type shape struct {
 	subs, segments, segmentSize int
 	pool                        buffer.LocalOptions // Required 0: all segments
+	forget                      bool                // recycle captures at once
 }
 
 func newFixture(t *testing.T, s shape) *fixture {
@@ -64,6 +65,10 @@ func (f *fixture) another(id frame.ResultPartitionID, s shape) *ResultPartition 
 		f.t.Fatal(err)
 	}
 	p, err := New(Spec{ID: id, Subpartitions: s.subs, Pool: local, Capture: func(c Capture) {
+		if s.forget {
+			c.recycle()
+			return
+		}
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		f.captures = append(f.captures, c)
