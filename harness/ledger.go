@@ -14,8 +14,8 @@ type Ledger struct {
 }
 
 // Entry is the books of one channel. Two entries are equal when the same records passed in
-// the same order: any single changed record shows for certain, any other difference (an
-// order, a record in the place of another) but with a chance of about 2^-64.
+// the same order. A single changed word shows for certain, any other difference with a chance of
+// 1 - 2^-64; a changed payload with one of 1 - 2^-32, that of its checksum.
 type Entry struct {
 	Count  uint64 // records
 	Digest uint64 // of their contents, dependent on the order

@@ -28,28 +28,53 @@ func newRecorder() *recorder {
 func (r *recorder) record(ns, n int64) {
 	// The histogram has room for somewhat more than it was made for: the limit is ours to keep.
 	if ns < 0 || ns > results.LatencyMaxNs || r.histogram.RecordValues(ns, n) != nil {
-		if r.refused == 0 {
-			r.refusal = ns
-		}
-		r.refused += uint64(n)
+		r.refuse(ns, n)
 		return
 	}
 	r.min, r.max = min(r.min, ns), max(r.max, ns)
 }
 
-// add takes over what s recorded.
-func (r *recorder) add(s *recorder) {
-	if dropped := r.histogram.Merge(s.histogram); dropped != 0 {
-		panic(fmt.Sprintf("harness: merging two histograms of one shape dropped %d values", dropped))
-	}
+// refuse counts n durations of ns that cannot be.
+func (r *recorder) refuse(ns, n int64) {
 	if r.refused == 0 {
-		r.refusal = s.refusal
+		r.refusal = ns
 	}
-	r.refused += s.refused
-	r.min, r.max = min(r.min, s.min), max(r.max, s.max)
+	r.refused += uint64(n)
 }
 
 // latency tells the distribution in numbers.
 func (r *recorder) latency() results.Latency {
 	return results.LatencyOf(r.histogram, r.min, r.max)
+}
+
+// recording is r for the way to the coordinator, nil when nothing was ever recorded.
+func (r *recorder) recording() (*recording, error) {
+	if r.histogram.TotalCount() == 0 && r.refused == 0 {
+		return nil, nil
+	}
+	encoded, err := r.histogram.Encode(hdrhistogram.V2CompressedEncodingCookieBase)
+	if err != nil {
+		return nil, err
+	}
+	return &recording{Histogram: string(encoded), Min: r.min, Max: r.max, Refused: r.refused, Refusal: r.refusal}, nil
+}
+
+// addRecording takes over what a worker recorded; nil is nothing.
+func (r *recorder) addRecording(from *recording) error {
+	if from == nil {
+		return nil
+	}
+	h, err := hdrhistogram.Decode([]byte(from.Histogram))
+	if err != nil {
+		return fmt.Errorf("%w: %w", errProtocol, err)
+	}
+	if dropped := r.histogram.Merge(h); dropped != 0 {
+		return fmt.Errorf("%w: a histogram of another shape: %d values do not fit", errProtocol, dropped)
+	}
+	if r.refused == 0 {
+		r.refusal = from.Refusal
+	}
+	r.refused += from.Refused
+	r.min, r.max = min(r.min, from.Min), max(r.max, from.Max)
+	return nil
 }

@@ -51,9 +51,12 @@ func (t *SinkTask) Received(n int, now int64) {
 }
 
 // Latency records that a record intended for one instant arrived at another, both of Clock. It counts
-// when intended lies in the measured window, however late the record arrived.
+// when intended lies in the measured window, however late the record arrived. A record that was
+// intended before Begin, or arrived before it was intended, cannot be: it makes the trial invalid.
 func (t *SinkTask) Latency(intended, now int64) {
-	if intended >= t.window.Measure && intended < t.window.end.Load() {
+	if intended < t.window.Begin || now < intended {
+		t.latency.refuse(now-intended, 1)
+	} else if intended >= t.window.Measure && intended < t.window.end.Load() {
 		t.latency.record(now-intended, 1)
 	}
 }

@@ -18,10 +18,10 @@ type SourceTask struct {
 	Seed                uint64       // this source's own, the same in every run with the same seed
 	Ledger              *Ledger      // to be kept by the source: one entry per channel
 
-	window  *window
-	sent    atomic.Uint64 // written by the source alone, read for progress
-	lag     *recorder
-	planned uint64 // records that were due before the end; of an open loop only
+	window *window
+	sent   atomic.Uint64 // written by the source alone, read for progress
+	lag    *recorder
+	pacer  *pace.Pacer // nil in a closed loop
 }
 
 // NewSourceTask makes the task of one source. Workers do so; tests of a driver may.
@@ -46,11 +46,9 @@ func (t *SourceTask) WaitBegin(ctx context.Context) bool {
 // interrupted. It is one atomic load: ask it per batch.
 func (t *SourceTask) Over(now int64) bool { return now >= t.window.end.Load() }
 
-// Pacer makes the pacer of an open loop, which calls Lag itself. To be called, used and closed by
-// the goroutine that sends.
+// Pacer makes the pacer of an open loop, which calls Lag itself; one per source.
 //
 //	p := t.Pacer(schedule)
-//	defer p.Close()
 //	for {
 //		first, n, ok := p.Next(ctx) // waits until record first is due; n records are
 //		if !ok {
@@ -62,7 +60,7 @@ func (t *SourceTask) Over(now int64) bool { return now >= t.window.end.Load() }
 //		t.Sent(int(n))
 //	}
 func (t *SourceTask) Pacer(s pace.Schedule) *pace.Pacer {
-	return pace.New(s, pace.Options{
+	t.pacer = pace.New(s, pace.Options{
 		Clock:   t.Clock,
 		Begin:   t.Begin,
 		End:     t.End,
@@ -70,6 +68,7 @@ func (t *SourceTask) Pacer(s pace.Schedule) *pace.Pacer {
 		Stopped: t.window.stopped,
 		Lag:     t.Lag,
 	})
+	return t.pacer
 }
 
 // Sent counts n records that were handed to the system. To be called per batch.
