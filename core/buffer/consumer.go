@@ -44,25 +44,24 @@ func (c *Consumer) latest() int32 {
 // Two of them never overlap, and all together are all the bytes.
 func (c *Consumer) Build() Buffer {
 	c.look()
-	n := int32(position(c.seen)) - c.read
-	b := c.buf.Retain()
-	b.part = true
-	if n < 0 {
-		panic(fmt.Sprintf("buffer: consumer at %d of %d bytes", c.read, position(c.seen)))
-	}
-	if b.compressed && c.read != 0 {
+	if c.buf.compressed && c.read != 0 {
 		panic(fmt.Sprintf("buffer: the rest from %d of a compressed buffer", c.read))
 	}
+	b := c.buf.Retain()
+	b.part = true
 	b.off += c.read
-	b.n = n
-	c.read += n
+	b.n = c.unread()
+	c.read += b.n
 	return b
 }
+
+// unread is how much of what was seen is not read. A consumer made ahead of the marker has nothing to read until that passes it.
+func (c *Consumer) unread() int32 { return max(0, int32(position(c.seen))-c.read) }
 
 // Skip passes over n bytes as if they had been built. Panics when there are not as many.
 func (c *Consumer) Skip(n int) {
 	c.look()
-	if left := position(c.seen) - int(c.read); n < 0 || n > left {
+	if left := int(c.unread()); n < 0 || n > left {
 		panic(fmt.Sprintf("buffer: skipping %d of %d bytes", n, left))
 	}
 	c.read += int32(n)
