@@ -8,8 +8,9 @@ import (
 	"xbench/core/buffer"
 )
 
-// Capture is the data of one subpartition that the barrier of one checkpoint overtook. For every barrier that overtakes or may come to,
-// an unaligned or a timeoutable one, there is exactly one Capture per subpartition: with Err when the checkpoint was given up.
+// Capture is the data of one subpartition that the barrier of one checkpoint overtook. For every barrier that overtakes or may
+// come to, an unaligned or a timeoutable one, there is exactly one Capture per subpartition: with Err when the checkpoint was
+// given up.
 type Capture struct {
 	Checkpoint   int64
 	Subpartition int
@@ -27,7 +28,6 @@ func (c Capture) recycle() {
 var (
 	errCaptureReleased = errors.New("the subpartition is released")
 	errCaptureReplaced = errors.New("a timeoutable barrier of another checkpoint came while this one was waiting")
-	errCaptureLost     = errors.New("the barrier that timed out is not in the queue")
 )
 
 // captured hands c to whoever listens. No lock is held.

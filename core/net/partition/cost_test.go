@@ -120,7 +120,8 @@ func TestNothingAllocates(t *testing.T) {
 	}
 }
 
-// One record of 12 bytes through the builder of one of so many channels, its share of a buffer and of that buffer's poll included.
+// One record of 12 bytes through the builder of one of so many channels, its share of a buffer and of that buffer's poll
+// included.
 func BenchmarkRecord(b *testing.B) {
 	for _, subs := range []int{1, 100, 1000} {
 		b.Run(fmt.Sprintf("channels=%d", subs), func(b *testing.B) {

@@ -15,5 +15,6 @@
 // builder, the task closes its builders itself.
 //
 // Locks: a subpartition's, the partition's and the registry's. None is held while another is taken, while a listener or a
-// capture is called, or while the last reference to a buffer may go home.
+// capture is called, or while the last reference to a buffer may go home. The task's pen is no lock in this sense but the
+// right to write: whoever has it does call listeners, and nothing but the task ever waits for it.
 package partition

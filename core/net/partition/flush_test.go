@@ -119,7 +119,8 @@ func TestTaskThatWaitsForABufferIsIdle(t *testing.T) {
 	})
 }
 
-// With a flusher beside it and Idle before every sleep, a task's records are readable after one interval and no later: fast path or not.
+// With a flusher beside it and Idle before every sleep, a task's records are readable after one interval and no later: fast
+// path or not.
 func TestFlusherBoundsTheLatency(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const interval = 10 * time.Millisecond
@@ -147,8 +148,8 @@ func TestFlusherBoundsTheLatency(t *testing.T) {
 	})
 }
 
-// Under the race detector: two flushers and a task that is idle now and then never touch a builder at the same time, and a reader that is told
-// gets every record in order.
+// Under the race detector: two flushers and a task that is idle now and then never touch a builder at the same time, and a
+// reader that is told gets every record in order.
 func TestFlushersBesideATask(t *testing.T) {
 	f := newFixture(t, shape{subs: 1, segments: 8, segmentSize: 256})
 	v, l := f.view(0)

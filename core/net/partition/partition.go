@@ -17,15 +17,16 @@ import (
 type Spec struct {
 	ID            frame.ResultPartitionID
 	Subpartitions int
-	// Pool is taken over: Close or Fail destroys it. It needs Subpartitions + 1 segments for the task to move on.
+	// Pool is taken over: Close or Fail destroys it. It must know as many channels (LocalOptions.Subpartitions) and needs
+	// Subpartitions + 1 segments for the task to move on: one open in each, and one that is full and on its way.
 	Pool *buffer.LocalBufferPool
-	// Capture receives what barriers overtake, and owns the buffers in it. It is called by whoever brings the barrier, polls it, or gives up on
-	// it, with no lock held, and must not block. nil: nobody stores the state of channels.
+	// Capture receives what barriers overtake, and owns the buffers in it. It is called by whoever brings the barrier, polls
+	// it, or gives up on it, with no lock held, and must not block. nil: nobody stores the state of channels.
 	Capture func(Capture)
 }
 
-// ResultPartition is the output of one task: one subpartition per consumer (Flink: PipelinedResultPartition). Methods marked "task"
-// belong to the goroutine that writes, all others may be called from anywhere.
+// ResultPartition is the output of one task: one subpartition per consumer (Flink: PipelinedResultPartition). Methods marked
+// "task" belong to the goroutine that writes, all others may be called from anywhere.
 //
 // Its life: New, Registry.Register, records, NotifyEndOfData, wait for AllDataProcessed, Finish, Close. It is released when the
 // task has closed it and every subpartition was consumed, whichever comes last; or at once by Fail or Release.
@@ -88,8 +89,8 @@ func (p *ResultPartition) ID() frame.ResultPartitionID { return p.id }
 // Subpartitions is the number of consumers.
 func (p *ResultPartition) Subpartitions() int { return len(p.subs) }
 
-// IsAvailable reports whether the next request for a buffer succeeds at once: a task that asks between records is never stopped within one
-// as long as the pool's overdraft lasts.
+// IsAvailable reports whether the next buffer that the task needs is there already. A task that asks between two records, and
+// waits there, is not stopped within one as long as the pool's overdraft lasts.
 func (p *ResultPartition) IsAvailable() bool { return p.pool.IsAvailable() }
 
 // Available is the pool's one-slot signal: look at IsAvailable before and after it.
@@ -110,9 +111,9 @@ func (p *ResultPartition) QueuedBuffers() int {
 	return n
 }
 
-// CreateView is the one view that subpartition sub will ever have. l is not told what is there already: ask for the availability
-// when you have stored the view. Errors: *ConsumerError for an index that does not exist or a second view, *ProducerFailedError or
-// *NotFoundError when the partition was released.
+// CreateView is the one view that subpartition sub will ever have. l is not told what is there already: ask for the
+// availability when you have stored the view. Errors: *ConsumerError for an index that does not exist or a second view,
+// *ProducerFailedError or *NotFoundError when the partition was released.
 func (p *ResultPartition) CreateView(sub int, l Listener) (*View, error) {
 	if sub < 0 || sub >= len(p.subs) {
 		reason := fmt.Sprintf("Subpartition not found. Index: %d, Size: %d", sub, len(p.subs))
@@ -147,7 +148,8 @@ func (p *ResultPartition) goneError(cause *releaseCause) error {
 	return &NotFoundError{ID: p.id}
 }
 
-// AlignedBarrierTimeout makes the barrier of a checkpoint that still waits in its queue overtake what is ahead of it, in every subpartition.
+// AlignedBarrierTimeout makes the timeoutable barrier of a checkpoint, wherever it still waits in its queue, overtake as an
+// unaligned one what is ahead of it. Where it has left, or has not been broadcast yet, nothing happens.
 func (p *ResultPartition) AlignedBarrierTimeout(checkpoint int64) {
 	for i := range p.subs {
 		p.subs[i].alignedBarrierTimeout(checkpoint)

@@ -9,8 +9,9 @@ import (
 	"xbench/core/buffer"
 )
 
-// written is what the task has under its pen. It belongs to whoever holds pen: the task, from its first call to its last; while it is idle, whoever
-// calls RequestFlush. So a flusher can publish for a task that sleeps, and a task that works is asked to do it itself.
+// written is what the task has under its pen. It belongs to whoever holds pen: the task, from its first call to its last; while
+// it is idle, whoever calls RequestFlush. So a flusher can publish for a task that sleeps, and a task that works is asked to do
+// it itself.
 type written struct {
 	unicast   []buffer.Builder // per subpartition; all closed while broadcast is open
 	broadcast buffer.Builder
@@ -45,9 +46,9 @@ func (p *ResultPartition) own() {
 	}
 }
 
-// Idle says that the task may not call for a while: because it waits for input, or for the time of its next record. It costs next to nothing,
-// and until the task's next call a flusher does the publishing. A task that computes for long between two records
-// should call it too. Task.
+// Idle says that the task may not call for a while: because it waits for input, or for the time of its next record. It costs
+// next to nothing, and until the task's next call a flusher does the publishing. A task that computes for long between two
+// records should call it too. Task.
 func (p *ResultPartition) Idle() {
 	if !p.held {
 		return
@@ -60,15 +61,16 @@ func (p *ResultPartition) Idle() {
 	}
 }
 
-// RequestFlush flushes everything written so far: at once if the task is idle, otherwise as soon as the task wants to write. Called by the output
-// flusher; any goroutine may.
+// RequestFlush flushes everything written so far: at once if the task is idle, otherwise as soon as the task wants to write.
+// Called by the output flusher; any goroutine may.
 func (p *ResultPartition) RequestFlush() {
 	before := p.asked.Or(flushWanted)
 	switch {
 	case before&idle != 0:
 		p.answer()
 	case before&flushWanted != 0:
-		// Not answered since the last time: the task is busy elsewhere, or in a wait of its own. What it had published need not wait for it.
+		// Not answered since the last time: the task is busy elsewhere, or in a wait of its own. What it had published need not
+		// wait for it.
 		for i := range p.subs {
 			p.subs[i].flush()
 		}
@@ -78,7 +80,7 @@ func (p *ResultPartition) RequestFlush() {
 // answer flushes for a task that is idle, unless it has woken up: then it will do so itself.
 func (p *ResultPartition) answer() {
 	if !p.pen.TryLock() {
-		return // the task, in own; or another answer, which began after the request and so sees everything
+		return // the task has it, and answers in own; or another answer, since whose beginning nothing can have been written
 	}
 	if p.asked.And(^uint32(flushWanted))&flushWanted != 0 {
 		p.flushAll()

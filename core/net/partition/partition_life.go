@@ -4,8 +4,8 @@ package partition
 
 import "fmt"
 
-// AllDataProcessed is closed when all consumers have processed everything up to the end of data, or have left. It is closed too when the
-// partition is released: then ask Failure.
+// AllDataProcessed is closed when all consumers have processed everything up to the end of data, or have left. It is closed too
+// when the partition is released: then ask Failure.
 func (p *ResultPartition) AllDataProcessed() <-chan struct{} { return p.processed }
 
 // acknowledged notes that a consumer has processed everything up to the end of data. A second time changes nothing.
@@ -56,8 +56,8 @@ func (p *ResultPartition) leaveLocked() bool {
 	return p.mu.users == 0
 }
 
-// Fail gives the partition up: its readers find cause, its task gets a *CancelledError from the next call that needs a buffer, also when
-// it is waiting for one now. The task closes the partition as always.
+// Fail gives the partition up: its readers find cause, its task gets a *CancelledError from the next call that needs a buffer,
+// also when it is waiting for one now. The task closes the partition as always.
 func (p *ResultPartition) Fail(cause error) {
 	if cause == nil {
 		cause = ErrCancelled
@@ -66,8 +66,9 @@ func (p *ResultPartition) Fail(cause error) {
 	p.pool.Destroy()
 }
 
-// Release drops everything that is queued, ends the views and takes the partition off its registry. cause, if not nil, is what readers find.
-// The first release counts, later ones change nothing. A task that is still writing is not stopped in a wait for a buffer: Fail does that.
+// Release drops everything that is queued, ends the views and takes the partition off its registry. cause, if not nil, is what
+// readers find. The first release counts, later ones change nothing. A task that is still writing is not stopped in a wait for
+// a buffer: Fail does that.
 func (p *ResultPartition) Release(cause error) {
 	if !p.released.CompareAndSwap(nil, &releaseCause{cause}) {
 		return
@@ -103,8 +104,9 @@ func (p *ResultPartition) Failure() error {
 	return nil
 }
 
-// Close is the task's last call, whatever happened before: it closes the builders and destroys the pool. What is queued stays for its consumers;
-// but a partition that was neither finished nor released fails with ErrUnfinished, for its consumers would wait for ever. Task. Idempotent.
+// Close is the task's last call, whatever happened before: it closes the builders and destroys the pool. What is queued stays
+// for its consumers; but a partition that was neither finished nor released fails with ErrUnfinished, for its consumers would
+// wait for ever. Task. Idempotent.
 func (p *ResultPartition) Close() {
 	p.own()
 	if p.closed {

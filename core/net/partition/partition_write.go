@@ -6,14 +6,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"xbench/core/buffer"
-	"xbench/core/net/frame"
 )
 
-// Builder is where the next record for subpartition ch goes if it fits: write it to Room, with its length in front, and Advance. If it does not
-// fit, or no buffer is open (then there is no room at all), Emit it. The pointer is good until the next call on p. Task.
+// Builder is where the next record for subpartition ch goes if it fits: write it to Room, with its length in front, and
+// Advance. If it does not fit, or no buffer is open (then there is no room at all), Emit it. The pointer is good until the next
+// call on p. Task.
 //
 // Nothing is published here: readers see the record when the buffer is full, or after a flush. This is the path of almost all
 // records: no lock, no allocation, one atomic load.
@@ -32,8 +31,8 @@ func (p *ResultPartition) BroadcastBuilder() *buffer.Builder {
 	return &p.broadcast
 }
 
-// Emit appends framed, a record of any length with its length in front, to subpartition ch and publishes it. It may use many buffers and waits
-// for them. Task.
+// Emit appends framed, a record of any length with its length in front, to subpartition ch and publishes it. It may use many
+// buffers and waits for them. Task.
 //
 // Errors: ErrFinished; *CancelledError when the partition was failed or released; what ctx says when it ends the wait. After an
 // error half a record may be in the stream, so that the partition can only be failed.
@@ -78,7 +77,8 @@ func (p *ResultPartition) write(ctx context.Context, framed []byte, l lane) erro
 		if err := p.open(ctx, l); err != nil {
 			return err
 		}
-		// The rest of a record fills a whole segment if it needs to: the limit comes with the offer, and counts from the next record on.
+		// The rest of a record fills a whole segment if it needs to: the limit comes with the offer, and counts from the next
+		// record on.
 		began := p.fill(l.builder, framed[n:])
 		n += began
 		if err := p.offer(l, began); err != nil {
@@ -94,8 +94,8 @@ func (p *ResultPartition) write(ctx context.Context, framed []byte, l lane) erro
 // fill appends what fits and publishes it. (Flink: BufferWritingResultPartition.append)
 func (p *ResultPartition) fill(w *buffer.Builder, rest []byte) int {
 	if len(rest) >= w.Writable() && !p.pool.IsAvailable() {
-		// No other buffer to be had, and this one ends early only because the consumer asked for short ones: better a longer buffer than a wait.
-		// One byte more than the record, so that the next may still find room.
+		// No other buffer to be had, and this one ends early only because the consumer asked for short ones: better a longer
+		// buffer than a wait. One byte more than the record, so that the next may still find room.
 		w.Trim(max(w.MaxCapacity(), w.Written()+len(rest)+1))
 	}
 	n := w.Append(rest)
@@ -123,8 +123,8 @@ func (p *ResultPartition) open(ctx context.Context, l lane) error {
 	return fmt.Errorf("partition %v: waiting for a buffer: %w", p.id, err)
 }
 
-// offer puts the buffer just opened into the queues of its readers and gives it the length that they want: the shortest of their
-// wishes, but not less than atLeast bytes, so that the first record of a buffer is not split if a segment can hold it.
+// offer puts the buffer just opened into the queues of its readers and gives it the length that they want: the shortest of
+// their wishes, but not less than atLeast bytes, so that the first record of a buffer is not split if a segment can hold it.
 func (p *ResultPartition) offer(l lane, atLeast int) error {
 	c := l.builder.ConsumerFromBeginning()
 	size := refused
@@ -175,72 +175,4 @@ func (p *ResultPartition) endUnicast() {
 func (p *ResultPartition) endAll() {
 	p.endUnicast()
 	p.end(&p.broadcast, len(p.subs))
-}
-
-// BroadcastEvent puts an event behind everything written so far, or ahead of it if t has priority, in every subpartition. content is
-// copied. It needs no buffer of the pool and does not wait. Task. Errors: ErrFinished, *CancelledError.
-func (p *ResultPartition) BroadcastEvent(content []byte, t buffer.DataType) error {
-	if !t.IsEvent() {
-		panic(fmt.Sprintf("partition: broadcasting %v as an event", t))
-	}
-	p.own()
-	if p.finished {
-		return ErrFinished
-	}
-	checkBarrier(content, t)
-	p.endAll()
-	event := buffer.FinishedConsumer(buffer.Unpooled(slices.Clone(content), t))
-	for i := range p.subs {
-		p.subs[i].add(event.Copy())
-	}
-	event.Close()
-	if p.IsReleased() {
-		return p.cancelledError()
-	}
-	return nil
-}
-
-// checkBarrier panics when a checkpoint barrier would go out as something that it is not: its type decides whom it overtakes and blocks.
-func checkBarrier(content []byte, t buffer.DataType) {
-	if t != buffer.PrioritizedEvent && t != buffer.TimeoutableBarrier {
-		return
-	}
-	event, err := frame.ParseEvent(content)
-	if err != nil {
-		panic(fmt.Sprintf("partition: broadcasting what is no event: %v", err))
-	}
-	barrier, ok := event.(frame.CheckpointBarrier)
-	switch {
-	case t == buffer.TimeoutableBarrier && !(ok && barrier.IsTimeoutable()):
-		panic(fmt.Sprintf("partition: %+v is no timeoutable barrier", event))
-	case ok && t.HasPriority() && barrier.Alignment != frame.Unaligned:
-		panic(fmt.Sprintf("partition: barrier %d of alignment %d has priority: only unaligned ones have", barrier.ID, barrier.Alignment))
-	}
-}
-
-// NotifyEndOfData says that no record follows: drain if the input came to its end, not if the job was stopped. Only the first call counts. The
-// task goes on to Finish when AllDataProcessed says so. Task. Errors as BroadcastEvent.
-func (p *ResultPartition) NotifyEndOfData(drain bool) error {
-	if p.ended {
-		return nil
-	}
-	p.ended = true
-	return p.BroadcastEvent(frame.AppendEvent(nil, frame.EndOfData{NoDrain: !drain}), buffer.EndOfData)
-}
-
-// Finish ends every subpartition; nothing can be written afterwards. Task. Errors: ErrFinished the second time, *CancelledError.
-func (p *ResultPartition) Finish() error {
-	p.own()
-	if p.finished {
-		return ErrFinished
-	}
-	p.endAll()
-	p.finished = true
-	for i := range p.subs {
-		p.subs[i].finish()
-	}
-	if p.IsReleased() {
-		return p.cancelledError()
-	}
-	return nil
 }

@@ -4,8 +4,9 @@ package partition
 
 import "xbench/core/buffer"
 
-// queue is a ring of consumers whose first `priority` ones overtook the rest (Flink: PrioritizedDeque). It grows by doubling and keeps its
-// memory: in the steady state nothing is allocated. Elements are values and are named by their position, 0 is the head.
+// queue is a ring of consumers whose first `priority` ones overtook the rest (Flink: PrioritizedDeque). It grows by doubling
+// and keeps its memory: in the steady state nothing is allocated. Elements are values and are named by their position, 0 is the
+// head.
 type queue struct {
 	ring     []buffer.Consumer // the length is a power of two
 	head     int

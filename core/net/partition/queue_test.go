@@ -1,4 +1,4 @@
-// queue_test.go: the order of a queue with priority elements, against a slice that does the same naively (Flink: PrioritizedDequeTest).
+// queue_test.go: a queue with priority elements against slices that do the same naively (Flink: PrioritizedDequeTest).
 
 package partition
 

@@ -10,7 +10,8 @@ import (
 	"xbench/core/net/frame"
 )
 
-// Registry knows the partitions of a process by their ids (Flink: ResultPartitionManager). All methods may be called from any goroutine.
+// Registry knows the partitions of a process by their ids (Flink: ResultPartitionManager). All methods may be called from any
+// goroutine.
 type Registry struct {
 	timeout time.Duration
 
@@ -22,8 +23,8 @@ type Registry struct {
 	}
 }
 
-// NewRegistry makes an empty registry. A request that comes before its partition waits for it for so long; 0 or less: not at all, then it is for
-// the consumer to ask again.
+// NewRegistry makes an empty registry. A request that comes before its partition waits for it for so long; 0 or less: not at
+// all, then it is for the consumer to ask again.
 func NewRegistry(requestTimeout time.Duration) *Registry {
 	r := &Registry{timeout: requestTimeout}
 	r.mu.partitions = make(map[frame.ResultPartitionID]*ResultPartition)
@@ -31,8 +32,8 @@ func NewRegistry(requestTimeout time.Duration) *Registry {
 	return r
 }
 
-// Register makes p known, and gives their views to those who asked for it before, before it returns. p leaves the registry when it is released.
-// Errors: ErrRegistered, ErrShutDown; *CancelledError when p was released already.
+// Register makes p known, and gives their views to those who asked for it before, before it returns. p leaves the registry when
+// it is released. Errors: ErrRegistered, ErrShutDown; *CancelledError when p was released already.
 func (r *Registry) Register(p *ResultPartition) error {
 	r.mu.Lock()
 	switch {
@@ -79,7 +80,8 @@ func (r *Registry) forget(p *ResultPartition) {
 	r.mu.Unlock()
 }
 
-// Release releases a partition for a reason, or without one if cause is nil, and refuses early requests for it. There may be none of that id.
+// Release releases a partition for a reason, or without one if cause is nil, and refuses early requests for it. There may be
+// none of that id.
 func (r *Registry) Release(id frame.ResultPartitionID, cause error) {
 	r.mu.Lock()
 	p := r.mu.partitions[id]
@@ -92,7 +94,8 @@ func (r *Registry) Release(id frame.ResultPartitionID, cause error) {
 	refuse(early)
 }
 
-// View is the view of a subpartition of a partition that is registered. Errors: *NotFoundError, and those of ResultPartition.CreateView.
+// View is the view of a subpartition of a partition that is registered. Errors: *NotFoundError, and those of
+// ResultPartition.CreateView.
 func (r *Registry) View(id frame.ResultPartitionID, sub int, l Listener) (*View, error) {
 	r.mu.Lock()
 	p := r.mu.partitions[id]
@@ -133,11 +136,14 @@ type EarlyRequest struct {
 	timer        *time.Timer
 }
 
-// ViewOrListen is View, but if the partition is unknown the request is kept: ready is called once, with no lock held, from whoever
-// registers the partition, or with a *NotFoundError when the time is up or the id is released. Exactly one of view, early and err is not nil.
+// ViewOrListen is View, but if the partition is unknown the request is kept: ready is called once, with no lock held, from
+// whoever registers the partition, or with a *NotFoundError when the time is up or the id is released. Exactly one of view,
+// early and err is not nil.
 //
 // ready may run before ViewOrListen returns early, and the listener may be told of data before ready is called.
-func (r *Registry) ViewOrListen(id frame.ResultPartitionID, sub int, l Listener, ready func(*View, error)) (view *View, early *EarlyRequest, err error) {
+func (r *Registry) ViewOrListen(
+	id frame.ResultPartitionID, sub int, l Listener, ready func(*View, error),
+) (view *View, early *EarlyRequest, err error) {
 	r.mu.Lock()
 	p := r.mu.partitions[id]
 	switch {

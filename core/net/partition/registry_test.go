@@ -222,8 +222,8 @@ func TestRegistryCloses(t *testing.T) {
 	wantNotFound(t, err)
 }
 
-// Under the race detector: requests, cancels, registrations and releases from everywhere; each request is answered once at most, and no view,
-// and no partition, is left over.
+// Under the race detector: requests, cancels, registrations and releases from everywhere; each request is answered once at
+// most, and no view, and no partition, is left over.
 func TestRegistryFromEverywhere(t *testing.T) {
 	f := newFixture(t, shape{subs: 1, segments: 64, segmentSize: 16, pool: buffer.LocalOptions{Required: 2}})
 	for round := range registryRounds {

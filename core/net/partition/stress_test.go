@@ -36,7 +36,8 @@ func numbers(ctx context.Context, p *ResultPartition, first, n int) error {
 	return nil
 }
 
-// readNumbers polls until the end of the partition and wants the numbers from 0 on, without a gap. It returns how many there were.
+// readNumbers polls until the end of the partition and wants the numbers from 0 on, without a gap. It returns how many there
+// were.
 func readNumbers(v *View, l *counter, pause func()) (int, error) {
 	next := 0
 	for {
@@ -66,8 +67,8 @@ func readNumbers(v *View, l *counter, pause func()) (int, error) {
 	}
 }
 
-// All four combinations of a fast and a slow producer and consumer (Flink: PipelinedSubpartitionTest.testConcurrent…). The pauses are in
-// synctest's time: they cost nothing, and what is slow is slow for sure.
+// All four combinations of a fast and a slow producer and consumer (Flink: PipelinedSubpartitionTest.testConcurrent…). The
+// pauses are in synctest's time: they cost nothing, and what is slow is slow for sure.
 func TestProducerAndConsumer(t *testing.T) {
 	const segmentSize = 32 << 10
 	for _, slowProducer := range []bool{false, true} {
@@ -114,8 +115,9 @@ func TestProducerAndConsumer(t *testing.T) {
 	}
 }
 
-// One task, two readers, a flusher, barriers that time out or are aborted, broadcasts: and in the middle of it somebody fails or releases the
-// partition, a reader leaves, or nothing happens and all goes to its end. Every segment comes home, nobody hangs, readers get a prefix.
+// One task, two readers, a flusher, barriers that time out or are aborted, broadcasts: and in the middle of it somebody fails
+// or releases the partition, a reader leaves, or nothing happens and all goes to its end. Every segment comes home, nobody
+// hangs, readers get a prefix.
 func TestReleaseAgainstEverything(t *testing.T) {
 	for round := range releaseRounds {
 		if !releaseRound(t, uint64(round)) {

@@ -45,7 +45,8 @@ func (s *subpartition) init(parent *ResultPartition, index int) {
 	s.mu.bufferSize = math.MaxInt
 }
 
-// afterwards is what a step under the lock leaves to be done when the lock is free: captures, then the reader's wake-up, priority first.
+// afterwards is what a step under the lock leaves to be done when the lock is free: captures, then the reader's wake-up,
+// priority first.
 type afterwards struct {
 	captures []Capture
 	listener Listener // nil: nobody to wake
@@ -74,8 +75,8 @@ func (s *subpartition) unlock(todo *afterwards) {
 	}
 }
 
-// add puts c into the queue and takes it over, in any case. It returns how long the reader wants buffers to be, in bytes, or refused.
-// Called by the writing task. (Flink: PipelinedSubpartition.add)
+// add puts c into the queue and takes it over, in any case. It returns how long the reader wants buffers to be, in bytes, or
+// refused. Called by the writing task. (Flink: PipelinedSubpartition.add)
 func (s *subpartition) add(c buffer.Consumer) int { return s.enqueue(c, false) }
 
 // finish adds the end of the partition. It always wakes the reader, who may be waiting for a flush that will not come any more.
@@ -127,8 +128,8 @@ func (s *subpartition) flush() {
 	s.unlock(&todo)
 }
 
-// finishedLocked is how many buffers are finished as far as this side knows: all but the last, and the last one only when nothing
-// is ahead of it and a poll has seen its end. An end that no poll has seen waits for the next add or flush.
+// finishedLocked is how many buffers are finished as far as this side knows: all but the last, and the last one only when
+// nothing is ahead of it and a poll has seen its end. An end that no poll has seen waits for the next add or flush.
 func (s *subpartition) finishedLocked() int {
 	n := s.mu.queue.size
 	if n == 1 && s.mu.queue.at(0).IsFinished() {
@@ -137,7 +138,8 @@ func (s *subpartition) finishedLocked() int {
 	return max(0, n-1)
 }
 
-// availableLocked reports whether a poll is worth while. A tail that is being written is readable but not worth a frame until it is flushed.
+// availableLocked reports whether a poll is worth while. A tail that is being written is readable but not worth a frame until
+// it is flushed.
 func (s *subpartition) availableLocked() bool {
 	return !s.mu.blocked && (s.mu.flushRequested || s.finishedLocked() > 0)
 }
@@ -153,8 +155,8 @@ func (s *subpartition) backlogLocked() int {
 	return max(0, s.mu.backlog-1)
 }
 
-// release lets go of everything that is queued. It reports whether it was the first to do so, and returns the view that stood here.
-// Called from any goroutine.
+// release lets go of everything that is queued. It reports whether it was the first to do so, and returns the view that stood
+// here. Called from any goroutine.
 func (s *subpartition) release() (view *View, first bool) {
 	var todo afterwards
 	s.mu.Lock()

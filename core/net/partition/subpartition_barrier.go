@@ -9,7 +9,8 @@ import (
 	"xbench/core/net/frame"
 )
 
-// alignment is a timeoutable barrier in the queue: it leaves aligned when its turn comes, or unaligned when it times out before.
+// alignment is a timeoutable barrier in the queue: it leaves aligned when its turn comes, or unaligned when it times out
+// before.
 type alignment struct {
 	pending    bool
 	checkpoint int64
@@ -28,7 +29,8 @@ func (s *subpartition) overtakeLocked(c buffer.Consumer, todo *afterwards) {
 	s.announcePriorityLocked(todo)
 }
 
-// announcePriorityLocked tells the reader of the first event with priority. A blocked reader expects nothing and is told nothing.
+// announcePriorityLocked tells the reader of the first event with priority. A blocked reader expects nothing and is told
+// nothing.
 func (s *subpartition) announcePriorityLocked(todo *afterwards) {
 	if s.mu.queue.priority == 1 && !s.mu.blocked {
 		todo.priority, todo.sequence = true, s.mu.sequence
@@ -61,8 +63,9 @@ func (s *subpartition) closeAlignmentLocked(c Capture, todo *afterwards) {
 	s.mu.alignment = alignment{}
 }
 
-// alignedBarrierTimeout turns the queued barrier of a checkpoint into an unaligned one that overtakes the data ahead of it. If the barrier
-// has left already, or its checkpoint was given up, nothing happens. (Flink: PipelinedSubpartition.alignedBarrierTimeout)
+// alignedBarrierTimeout turns the queued barrier of a checkpoint into an unaligned one that overtakes the data ahead of it. If
+// the barrier has left already, or its checkpoint was given up, nothing happens. (Flink:
+// PipelinedSubpartition.alignedBarrierTimeout)
 func (s *subpartition) alignedBarrierTimeout(checkpoint int64) {
 	var todo afterwards
 	s.mu.Lock()
@@ -73,9 +76,7 @@ func (s *subpartition) alignedBarrierTimeout(checkpoint int64) {
 	q := &s.mu.queue
 	at, barrier := s.findTimeoutableLocked(checkpoint)
 	if at < 0 {
-		s.closeAlignmentLocked(Capture{Err: errCaptureLost}, &todo)
-		s.unlock(&todo)
-		return
+		panic(fmt.Sprintf("partition: barrier %d waits, but is not among the %d of subpartition %d", checkpoint, q.size, s.index))
 	}
 	inFlight := s.inFlightLocked(q.priority, at)
 	aligned := q.remove(at)

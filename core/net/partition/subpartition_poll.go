@@ -33,7 +33,8 @@ func (s *subpartition) poll() (Polled, bool) {
 	}
 }
 
-// pollHead builds what is new in the head. Unless the outcome is taken, the buffer is empty or zero and is the caller's to recycle.
+// pollHead builds what is new in the head. Unless the outcome is taken, the buffer is empty or zero and is the caller's to
+// recycle.
 func (s *subpartition) pollHead() (p Polled, what outcome) {
 	var todo afterwards
 	s.mu.Lock()
@@ -96,8 +97,8 @@ func (s *subpartition) unlockQuietly(todo *afterwards) {
 	}
 }
 
-// availability says whether a poll is worth while with and without credit, and how many data buffers could be sent.
-// Without credit only an event can go. (Flink: getAvailabilityAndBacklog, which forgets there that a blocked one can send nothing.)
+// availability says whether a poll is worth while with and without credit, and how many data buffers could be sent. Without
+// credit only an event can go. (Flink: getAvailabilityAndBacklog, which forgets there that a blocked one can send nothing.)
 func (s *subpartition) availability(credit bool) (available bool, backlog int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -8,12 +8,14 @@ import (
 	"xbench/core/buffer"
 )
 
-// Listener is told when a view has something to poll. A connection's writer and a local channel are listeners. Calls come from the writing
-// task, a flusher or a timer, with no lock held, and must not block; they may still come shortly after View.Release.
+// Listener is told when a view has something to poll. A connection's writer and a local channel are listeners. Calls come from
+// the writing task, a flusher or a timer, with no lock held, and must not block; they may still come shortly after
+// View.Release.
 type Listener interface {
 	// DataAvailable says that there was nothing to send and now there is; or that the partition was released under the view.
 	DataAvailable()
-	// PriorityAvailable says that an event with priority heads the queue, which will be polled with this sequence number or a later one.
+	// PriorityAvailable says that an event with priority heads the queue, which will be polled with this sequence number or a
+	// later one.
 	PriorityAvailable(sequence int32)
 }
 
@@ -25,7 +27,8 @@ type Polled struct {
 	Sequence int32           // counted per view from 0
 }
 
-// View is the one reader of one subpartition. Its methods may be called from any goroutine; polls from one at a time, or the order is lost.
+// View is the one reader of one subpartition. Its methods may be called from any goroutine; polls from one at a time, or the
+// order is lost.
 type View struct {
 	sub      *subpartition
 	listener Listener
@@ -39,8 +42,8 @@ func (v *View) Subpartition() int { return v.sub.index }
 // (Flink: ResultSubpartitionView.getNextBuffer)
 func (v *View) Poll() (Polled, bool) { return v.sub.poll() }
 
-// Availability says whether Poll is worth while for a reader with or without credit, and how many data buffers could be sent. A view whose
-// partition failed is available: its reader gets a turn, polls nothing and finds Failure.
+// Availability says whether Poll is worth while for a reader with or without credit, and how many data buffers could be sent. A
+// view whose partition failed is available: its reader gets a turn, polls nothing and finds Failure.
 //
 // Creating a view tells the listener nothing, neither does Resume: ask after both.
 func (v *View) Availability(credit bool) (available bool, backlog int) {
@@ -61,8 +64,8 @@ func (v *View) Resume() error {
 // AckAllRecordsProcessed says that the consumer has processed everything up to the end of data.
 func (v *View) AckAllRecordsProcessed() { v.sub.parent.acknowledged(v.sub.index) }
 
-// SetBufferSize says how long the consumer wants buffers, in bytes. It counts for buffers begun after it; 0 changes nothing but is
-// remembered. A *ConsumerError says that n is negative.
+// SetBufferSize says how long the consumer wants buffers, in bytes. It counts for buffers begun after it; 0 changes nothing but
+// is remembered. A *ConsumerError says that n is negative.
 func (v *View) SetBufferSize(n int) error { return v.sub.setBufferSize(n) }
 
 // ReturnEmptyBuffers makes Poll hand out finished buffers also when they are empty: for a receiver without exclusive
@@ -72,8 +75,8 @@ func (v *View) ReturnEmptyBuffers() { v.sub.setZeroCredit() }
 // QueuedBuffers is how many buffers and events wait, the unfinished one included.
 func (v *View) QueuedBuffers() int { return v.sub.queued() }
 
-// Release ends the consumption, whether or not everything was read: what is queued goes home, and what the task still writes to this
-// subpartition goes nowhere, for a pipelined subpartition has no second consumer. It also stands for the acknowledgement
+// Release ends the consumption, whether or not everything was read: what is queued goes home, and what the task still writes to
+// this subpartition goes nowhere, for a pipelined subpartition has no second consumer. It also stands for the acknowledgement
 // that will not come any more. Idempotent.
 func (v *View) Release() {
 	if v.released.Swap(true) {

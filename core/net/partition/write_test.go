@@ -242,8 +242,8 @@ func TestBroadcastAndSingleRecordsExclude(t *testing.T) {
 	wantSizes(t, v1, 4, 3, 5)
 }
 
-// Whatever a task does, each subpartition's stream is its records and the broadcasts in order, with the events where they were put; and the
-// sequence numbers have no gap.
+// Whatever a task does, each subpartition's stream is its records and the broadcasts in order, with the events where they were
+// put; and the sequence numbers have no gap.
 func TestStreamIsWhatWasWritten(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		subs := rapid.IntRange(1, 3).Draw(rt, "subpartitions")
