@@ -10,6 +10,7 @@ import (
 // Tag is the first byte of a stream element.
 type Tag uint8
 
+// The stream elements, by their numbers on the wire.
 const (
 	TagTimestamped       Tag = iota // record with a timestamp
 	TagRecord                       // record without

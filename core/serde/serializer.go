@@ -21,7 +21,7 @@ func (s *Serializer[T]) Decode(r *Reader, payload []byte) (T, error) {
 	return v, r.Finish()
 }
 
-// The serializers of single values, under Flink's names.
+// The serializers of single values, under Java's names of the types; Moment is java.time.Instant's.
 var (
 	Long    = fixed(8, func(b []byte, v int64) []byte { return binary.BigEndian.AppendUint64(b, uint64(v)) }, (*Reader).Int64)
 	Int     = fixed(4, func(b []byte, v int32) []byte { return binary.BigEndian.AppendUint32(b, uint32(v)) }, (*Reader).Int32)

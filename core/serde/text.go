@@ -39,7 +39,11 @@ func TextSize(s string) int {
 
 // AppendText appends s.
 func AppendText(dst []byte, s string) []byte {
-	dst = appendVarint(dst, uint32(unitCount(s))+1)
+	units, ascii := measure(s)
+	dst = appendVarint(dst, uint32(units)+1)
+	if ascii {
+		return append(dst, s...)
+	}
 	for i := 0; i < len(s); {
 		if s[i] < utf8.RuneSelf {
 			dst = append(dst, s[i])
@@ -133,20 +137,22 @@ func surrogates(r rune) (high, low uint32) {
 	return 0xD800 | uint32(r>>10), 0xDC00 | uint32(r&0x3FF)
 }
 
-// unitCount is Java's length of s.
-func unitCount(s string) (n int) {
-	for i := 0; i < len(s); n++ {
+// measure is Java's length of s, and whether s is as long in bytes because it is all ASCII.
+func measure(s string) (units int, ascii bool) {
+	ascii = true
+	for i := 0; i < len(s); units++ {
 		if s[i] < utf8.RuneSelf {
 			i++
 			continue
 		}
-		r, size := decodeWide(s[i:])
-		i += size
+		ascii = false
+		r, n := decodeWide(s[i:])
+		i += n
 		if r >= 0x10000 {
-			n++
+			units++
 		}
 	}
-	return n
+	return units, ascii
 }
 
 func isASCII(b []byte) bool {

@@ -13,6 +13,7 @@ import (
 // CheckpointType is the byte on the wire that says what kind of snapshot a barrier is for.
 type CheckpointType uint8
 
+// The kinds of snapshot, by their numbers on the wire.
 const (
 	Checkpoint         CheckpointType = 0
 	Savepoint          CheckpointType = 1
@@ -27,6 +28,7 @@ func (t CheckpointType) IsSavepoint() bool { return t >= Savepoint && t <= Savep
 // SavepointFormat is the byte on the wire behind the type of a savepoint.
 type SavepointFormat uint8
 
+// The formats of savepoints, by their numbers on the wire.
 const (
 	Canonical SavepointFormat = 0
 	Native    SavepointFormat = 1
@@ -35,6 +37,7 @@ const (
 // Alignment is the byte on the wire that says how a consumer treats the channels of a barrier.
 type Alignment uint8
 
+// The alignments, by their numbers on the wire. Only Aligned and ForcedAligned hold channels back.
 const (
 	AtLeastOnce   Alignment = 0
 	Aligned       Alignment = 1
@@ -56,9 +59,6 @@ type CheckpointBarrier struct {
 	AlignedTimeoutMs int64 // NoAlignedTimeout: none
 }
 
-// Kind is KindCheckpointBarrier.
-func (CheckpointBarrier) Kind() EventKind { return KindCheckpointBarrier }
-
 // NeedsAlignment reports whether the consumer holds the barrier's channel back until all have it.
 func (b CheckpointBarrier) NeedsAlignment() bool {
 	return b.Alignment == Aligned || b.Alignment == ForcedAligned
@@ -74,6 +74,8 @@ func (b CheckpointBarrier) AsUnaligned() CheckpointBarrier {
 	b.Alignment, b.AlignedTimeoutMs = Unaligned, NoAlignedTimeout
 	return b
 }
+
+func (CheckpointBarrier) kind() eventKind { return kindCheckpointBarrier }
 
 func (b CheckpointBarrier) dataType() buffer.DataType {
 	switch {

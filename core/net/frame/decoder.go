@@ -7,6 +7,7 @@ import "encoding/binary"
 // Direction says who wrote a stream of bytes. The zero value leaves it open.
 type Direction uint8
 
+// Who writes.
 const (
 	AnyDirection Direction = iota
 	FromConsumer

@@ -10,26 +10,26 @@ import (
 	"xbench/core/buffer"
 )
 
-// EventKind is the number that begins an event's bytes.
-type EventKind int32
+// eventKind is the number that begins an event's bytes.
+type eventKind int32
 
 const (
-	KindEndOfPartition    EventKind = 0
-	KindCheckpointBarrier EventKind = 1
-	KindEndOfSuperstep    EventKind = 2
-	KindOther             EventKind = 3 // any class that has no number of its own
-	KindCancelCheckpoint  EventKind = 4
-	KindEndOfChannelState EventKind = 5
-	KindAnnouncement      EventKind = 6
-	KindSubtaskConnection EventKind = 7
-	KindEndOfData         EventKind = 8
-	KindEndOfSegment      EventKind = 9
-	KindRecoveryMetadata  EventKind = 10
+	kindEndOfPartition    eventKind = 0
+	kindCheckpointBarrier eventKind = 1
+	kindEndOfSuperstep    eventKind = 2
+	kindOther             eventKind = 3 // any class that has no number of its own
+	kindCancelCheckpoint  eventKind = 4
+	kindEndOfChannelState eventKind = 5
+	kindAnnouncement      eventKind = 6
+	kindSubtaskConnection eventKind = 7
+	kindEndOfData         eventKind = 8
+	kindEndOfSegment      eventKind = 9
+	kindRecoveryMetadata  eventKind = 10
 )
 
 // Event is one of the types of this file, by value. Events hold no memory of the bytes they were parsed from.
 type Event interface {
-	Kind() EventKind
+	kind() eventKind
 	appendBody(dst []byte) []byte // what follows the kind
 }
 
@@ -71,20 +71,20 @@ type Other struct {
 	Body  []byte // with whatever padding followed: nothing on the wire says where the body ends
 }
 
-func (EndOfPartition) Kind() EventKind    { return KindEndOfPartition }
-func (EndOfSuperstep) Kind() EventKind    { return KindEndOfSuperstep }
-func (EndOfChannelState) Kind() EventKind { return KindEndOfChannelState }
-func (EndOfSegment) Kind() EventKind      { return KindEndOfSegment }
-func (EndOfData) Kind() EventKind         { return KindEndOfData }
-func (CancelCheckpoint) Kind() EventKind  { return KindCancelCheckpoint }
-func (Announcement) Kind() EventKind      { return KindAnnouncement }
-func (SubtaskConnection) Kind() EventKind { return KindSubtaskConnection }
-func (RecoveryMetadata) Kind() EventKind  { return KindRecoveryMetadata }
-func (Other) Kind() EventKind             { return KindOther }
+func (EndOfPartition) kind() eventKind    { return kindEndOfPartition }
+func (EndOfSuperstep) kind() eventKind    { return kindEndOfSuperstep }
+func (EndOfChannelState) kind() eventKind { return kindEndOfChannelState }
+func (EndOfSegment) kind() eventKind      { return kindEndOfSegment }
+func (EndOfData) kind() eventKind         { return kindEndOfData }
+func (CancelCheckpoint) kind() eventKind  { return kindCancelCheckpoint }
+func (Announcement) kind() eventKind      { return kindAnnouncement }
+func (SubtaskConnection) kind() eventKind { return kindSubtaskConnection }
+func (RecoveryMetadata) kind() eventKind  { return kindRecoveryMetadata }
+func (Other) kind() eventKind             { return kindOther }
 
 // AppendEvent appends e as a buffer's content, without padding.
 func AppendEvent(dst []byte, e Event) []byte {
-	dst = binary.BigEndian.AppendUint32(dst, uint32(e.Kind()))
+	dst = binary.BigEndian.AppendUint32(dst, uint32(e.kind()))
 	return e.appendBody(dst)
 }
 
@@ -130,21 +130,21 @@ func parseEvent(content []byte, mayAnnounce bool) (Event, error) {
 	if len(content) < 4 {
 		return nil, corruptf(reasonEvent, "%d bytes", len(content))
 	}
-	kind, body := EventKind(int32At(content, 0)), content[4:]
-	if kind < KindEndOfPartition || kind > KindRecoveryMetadata {
+	kind, body := eventKind(int32At(content, 0)), content[4:]
+	if kind < kindEndOfPartition || kind > kindRecoveryMetadata {
 		return nil, corruptf(reasonEvent, "kind %d", kind)
 	}
 	if n := bodyAtLeast[kind]; len(body) < n {
 		return nil, corruptf(reasonEvent, "kind %d with %d bytes, needed are %d", kind, len(body), n)
 	}
 	switch kind {
-	case KindEndOfPartition:
+	case kindEndOfPartition:
 		return EndOfPartition{}, nil
-	case KindCheckpointBarrier:
+	case kindCheckpointBarrier:
 		return parseBarrier(body)
-	case KindEndOfSuperstep:
+	case kindEndOfSuperstep:
 		return EndOfSuperstep{}, nil
-	case KindOther:
+	case kindOther:
 		n := 2 + int(binary.BigEndian.Uint16(body))
 		if len(body) < n {
 			return nil, corruptf(reasonEvent, "a class name of %d bytes in %d", n-2, len(body)-2)
@@ -154,11 +154,11 @@ func parseEvent(content []byte, mayAnnounce bool) (Event, error) {
 			return nil, corruptf(reasonEvent, "class name %q", body[2:n])
 		}
 		return Other{Class: class, Body: append([]byte(nil), body[n:]...)}, nil
-	case KindCancelCheckpoint:
+	case kindCancelCheckpoint:
 		return CancelCheckpoint{ID: int64At(body, 0)}, nil
-	case KindEndOfChannelState:
+	case kindEndOfChannelState:
 		return EndOfChannelState{}, nil
-	case KindAnnouncement:
+	case kindAnnouncement:
 		if !mayAnnounce { // also what keeps a hostile chain of them from being one of calls
 			return nil, corruptf(reasonEvent, "an announcement of an announcement")
 		}
@@ -167,14 +167,14 @@ func parseEvent(content []byte, mayAnnounce bool) (Event, error) {
 			return nil, err
 		}
 		return Announcement{Sequence: int32At(body, 0), Announced: announced}, nil
-	case KindSubtaskConnection:
+	case kindSubtaskConnection:
 		return SubtaskConnection{InputSubtask: int32At(body, 0), OutputSubtask: int32At(body, 4)}, nil
-	case KindEndOfData:
+	case kindEndOfData:
 		if body[0] > 1 {
 			return nil, corruptf(reasonEvent, "EndOfData of mode %d", body[0])
 		}
 		return EndOfData{NoDrain: body[0] == 1}, nil
-	case KindEndOfSegment:
+	case kindEndOfSegment:
 		return EndOfSegment{}, nil
 	}
 	return RecoveryMetadata{FinalBufferSubpartition: int32At(body, 0)}, nil
@@ -182,13 +182,13 @@ func parseEvent(content []byte, mayAnnounce bool) (Event, error) {
 
 // bodyAtLeast is how many bytes must follow each kind.
 var bodyAtLeast = [...]int{
-	KindCheckpointBarrier: 8 + 8 + 1 + 4 + 1 + 8,
-	KindOther:             2,
-	KindCancelCheckpoint:  8,
-	KindAnnouncement:      4,
-	KindSubtaskConnection: 4 + 4,
-	KindEndOfData:         1,
-	KindRecoveryMetadata:  4,
+	kindCheckpointBarrier: 8 + 8 + 1 + 4 + 1 + 8,
+	kindOther:             2,
+	kindCancelCheckpoint:  8,
+	kindAnnouncement:      4,
+	kindSubtaskConnection: 4 + 4,
+	kindEndOfData:         1,
+	kindRecoveryMetadata:  4,
 }
 
 // DataTypeOf says what type of buffer carries e (Flink: EventSerializer.toBuffer and Buffer.DataType.getDataType).

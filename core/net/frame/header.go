@@ -10,6 +10,7 @@ import (
 // MessageID says what a frame carries. Its number is the byte on the wire.
 type MessageID uint8
 
+// The messages, by their numbers on the wire.
 const (
 	IDBufferResponse             MessageID = iota // producer to consumer: one buffer
 	IDErrorResponse                               // producer to consumer: one channel, or all of them, failed
@@ -48,6 +49,7 @@ func (id MessageID) String() string {
 	return messageNames[id]
 }
 
+// What every frame has in common.
 const (
 	// Magic follows the length of every frame.
 	Magic = 0xBADC0FFE
