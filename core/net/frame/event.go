@@ -27,7 +27,7 @@ const (
 	kindRecoveryMetadata  eventKind = 10
 )
 
-// Event is one of the types of this file, by value. Events hold no memory of the bytes they were parsed from.
+// Event is one of the types of this file, or a CheckpointBarrier, by value. Events hold no memory of the bytes they were parsed from.
 type Event interface {
 	kind() eventKind
 	appendBody(dst []byte) []byte // what follows the kind
