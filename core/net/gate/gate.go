@@ -34,7 +34,7 @@ type InputGate struct {
 	o        Options
 	share    buffer.GateShare
 	floating *buffer.LocalBufferPool
-	channels []channel
+	channels []channel // see install
 
 	wake     chan struct{} // one slot: a signal, never data
 	nonEmpty func()        // set by a union before any channel is opened; called on the edge from nothing to something
@@ -91,6 +91,18 @@ func (g *InputGate) Exclusive() int { return g.share.Exclusive }
 // Pool is the gate's pool of floating buffers.
 func (g *InputGate) Pool() *buffer.LocalBufferPool { return g.floating }
 
+// install makes c channel i of a gate that is not closed. So Close releases every channel: those that were installed before it began, and
+// there are no others. The slice is written under the lock, and read by the task, which opens the channels, and by Close.
+func (g *InputGate) install(i int, c channel) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.mu.closed {
+		return ErrClosed
+	}
+	g.channels[i] = c
+	return nil
+}
+
 // dataAvailable is called by channel i, with no lock held, when it has something.
 func (g *InputGate) dataAvailable(i int) {
 	g.mu.Lock()
@@ -143,7 +155,7 @@ func (g *InputGate) poll() (item Item, more, ok bool, err error) {
 		}
 		a, chMore, priority, ok, err := g.channels[i].poll()
 		if err != nil {
-			return Item{}, false, false, &ChannelError{Channel: i, Err: err}
+			return Item{}, false, false, g.channelError(i, err)
 		}
 		if !ok {
 			continue
@@ -155,6 +167,16 @@ func (g *InputGate) poll() (item Item, more, ok bool, err error) {
 		}
 		return Item{Channel: i, Buffer: a.buf, Sequence: a.sequence}, more, true, nil
 	}
+}
+
+// channelError is err of channel i; or ErrClosed, of which a channel's error is only the consequence.
+func (g *InputGate) channelError(i int, err error) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.mu.closed {
+		return ErrClosed
+	}
+	return &ChannelError{Channel: i, Err: err}
 }
 
 func (g *InputGate) nextReady() (i int, ok bool, err error) {
@@ -225,10 +247,13 @@ func waitFor(ctx context.Context, wake <-chan struct{}, clock meter.Clock, waits
 		select {
 		case <-wake:
 		case <-ctx.Done():
-			return Item{}, ctx.Err()
 		}
+		over := ctx.Err() // looked at first: what came before the end is worth more
 		if item, ok, err := poll(); ok || err != nil {
 			return item, err
+		}
+		if over != nil {
+			return Item{}, over
 		}
 	}
 }
@@ -256,14 +281,14 @@ func (g *InputGate) Resume(i int) error { return g.channels[i].resume() }
 // Acknowledge tells the producer of channel i that all its records are processed.
 func (g *InputGate) Acknowledge(i int) error { return g.channels[i].acknowledge() }
 
-// SetBufferSize asks the producers of all channels to close their buffers at n bytes.
+// SetBufferSize asks the producers of all channels to close their buffers at n bytes, at least 1. Task, once all channels are open.
 func (g *InputGate) SetBufferSize(n int) {
 	for _, c := range g.channels {
 		c.setBufferSize(n)
 	}
 }
 
-// Queued is how many buffers and bytes the channels hold that nobody polled. Local channels count no bytes, as in Flink.
+// Queued is how many buffers and bytes the channels hold that nobody polled. Local channels count no bytes, as in Flink. Task.
 func (g *InputGate) Queued() (buffers, bytes int) {
 	for _, c := range g.channels {
 		if c == nil {

@@ -30,7 +30,9 @@ type localChannel struct {
 // there yet, it is waited for. What goes wrong the task finds at its next poll.
 func (g *InputGate) OpenLocal(i int, registry *partition.Registry, id frame.ResultPartitionID, sub int) {
 	c := &localChannel{index: i, gate: g}
-	g.channels[i] = c
+	if g.install(i, c) != nil {
+		return
+	}
 	view, early, err := registry.ViewOrListen(id, sub, c, c.opened)
 	if early == nil {
 		c.opened(view, err)
@@ -38,7 +40,11 @@ func (g *InputGate) OpenLocal(i int, registry *partition.Registry, id frame.Resu
 	}
 	c.mu.Lock()
 	c.mu.early = early
+	released := c.mu.released
 	c.mu.Unlock()
+	if released { // before early was known
+		early.Cancel()
+	}
 }
 
 // opened stores the view, or the first reason why the channel failed. Data may have been there before, so the gate looks (FLINK-19391).

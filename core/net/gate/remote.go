@@ -61,7 +61,8 @@ type RemoteChannel struct {
 }
 
 // OpenRemote makes channel i of the gate a remote one and takes its exclusive segments: before the partition is requested, so that
-// two tasks which each hold half of the memory fail rather than wait for ever (FLINK-12852). Post is used from now on.
+// two tasks which each hold half of the memory fail rather than wait for ever (FLINK-12852). Post is used from now on. Errors: those of
+// NetworkBufferPool.RequestUnpooled, and ErrClosed.
 func (g *InputGate) OpenRemote(ctx context.Context, i int, id frame.ChannelID, post Post) (*RemoteChannel, error) {
 	segments, err := g.o.Pool.RequestUnpooled(ctx, g.share.Exclusive)
 	if err != nil {
@@ -70,7 +71,10 @@ func (g *InputGate) OpenRemote(ctx context.Context, i int, id frame.ChannelID, p
 	c := &RemoteChannel{id: id, index: i, gate: g, post: post}
 	c.mu.allowance = credit.NewAllowance(g.share.Exclusive)
 	c.mu.exclusive = segments
-	g.channels[i] = c
+	if err := g.install(i, c); err != nil {
+		g.o.Pool.RecycleUnpooled(segments)
+		return nil, err
+	}
 	return c, nil
 }
 

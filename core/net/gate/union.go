@@ -79,13 +79,21 @@ func (u *UnionGate) Poll() (item Item, ok bool, err error) {
 			u.again(k)
 		}
 		if err != nil {
-			return Item{}, false, err
+			return Item{}, false, u.renumber(k, err)
 		}
 		if ok {
 			item.Channel += u.offset[k]
 			return item, true, nil
 		}
 	}
+}
+
+// renumber makes an error of one of gate k's channels name the channel by its number in the union.
+func (u *UnionGate) renumber(k int, err error) error {
+	if of, ok := err.(*ChannelError); ok {
+		return &ChannelError{Channel: of.Channel + u.offset[k], Err: of.Err}
+	}
+	return err
 }
 
 // again puts gate k, which has more, at the tail. The task is polling, so nobody needs to be woken.
