@@ -44,6 +44,8 @@ type Options struct {
 	RequestTimeout time.Duration
 	// PartitionTimeout bounds how long a request waits for a partition that is not there yet; 0: 10 s.
 	PartitionTimeout time.Duration
+	// FrameTimeout bounds how long a peer may take over one frame that it has begun; 0: 30 s.
+	FrameTimeout time.Duration
 	// Clock tells the time; nil: the host's monotonic clock.
 	Clock meter.Clock
 	// Waits hears of every wait; may be nil.
@@ -111,7 +113,7 @@ func Open(o Options) (*Exchange, error) {
 	x := &Exchange{o: o, pool: pool, registry: partition.NewRegistry(o.PartitionTimeout), flusher: newFlusher(o.Clock), deserted: make(chan struct{})}
 	x.mu.writers = map[*Writer]struct{}{}
 	x.mu.readers = map[*Reader]struct{}{}
-	no := net.Options{Clock: o.Clock, Waits: o.Waits, Traffic: &x.traffic, TLS: o.TLS}
+	no := net.Options{Clock: o.Clock, Waits: o.Waits, Traffic: &x.traffic, TLS: o.TLS, FrameTimeout: o.FrameTimeout}
 	x.client = net.NewClient(no)
 	if o.Listen != "" {
 		if x.server, err = net.Listen(o.Listen, x.registry, no); err != nil {

@@ -110,7 +110,7 @@ func (c *Client) dial(ctx context.Context, address string, d *dial) {
 			Text: "connecting has failed, which might indicate that the remote process has been lost"}
 		return
 	}
-	s, err := newStream(conn, c.o.Clock, c.o.Waits)
+	s, err := newStream(conn, c.o)
 	if err != nil {
 		d.err = &LocalTransportError{Peer: address, Text: "connecting has failed", Cause: err}
 		return

@@ -30,7 +30,8 @@ type clientReceiver struct {
 	ahead  []byte // read, not handled yet: ahead[from:to]
 	from   int
 	to     int
-	bulk   bool // the last body was large
+	whole  uint64 // messages so far
+	bulk   bool   // the last body was large
 	body   body
 	vector [2][]byte
 }
@@ -81,7 +82,15 @@ func (r *clientReceiver) read() (int, error) {
 		vectors = append(vectors, r.body.missing)
 	}
 	vectors = append(vectors, r.ahead[r.to:limit])
-	return r.conn.stream.readv(vectors)
+	return r.conn.stream.readv(vectors, r.partial())
+}
+
+// partial is the number of the message that has begun and not ended, 0 between two of them.
+func (r *clientReceiver) partial() uint64 {
+	if !r.body.open && r.from == r.to {
+		return 0
+	}
+	return r.whole + 1
 }
 
 // compact moves what is left to the front and makes room for a message that is larger than the room there is.
@@ -127,6 +136,7 @@ func (r *clientReceiver) step() (more bool, err error) {
 		return false, err
 	}
 	r.from += h.Length
+	r.whole++
 	return true, r.handle(&m)
 }
 
@@ -187,6 +197,7 @@ func (r *clientReceiver) stepBody() (more bool, err error) {
 	}
 	done := *b
 	r.body = body{}
+	r.whole++
 	if t := r.conn.o.Traffic; t != nil {
 		t.FramesIn.Add(1)
 		t.BytesIn.Add(uint64(frame.BufferResponseSize + done.header.Size))

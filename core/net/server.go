@@ -25,6 +25,8 @@ type Options struct {
 	Waits   meter.Observer // hears of waits for credit and for sockets; may be nil
 	Traffic *meter.Traffic // counts frames, bytes and credit; may be nil
 	TLS     *tls.Config    // nil: plain TCP
+	// FrameTimeout bounds the time from the first byte of a frame to its last, once it has to be waited for; 0: DefaultFrameTimeout.
+	FrameTimeout time.Duration
 }
 
 // Server accepts the connections of consumers and serves the partitions of a registry on them.
@@ -77,7 +79,7 @@ func (s *Server) acceptLoop() {
 
 // serve starts a connection's goroutines, unless the server is closing.
 func (s *Server) serve(c net.Conn) {
-	stream, err := newStream(c, s.o.Clock, s.o.Waits)
+	stream, err := newStream(c, s.o)
 	if err != nil {
 		_ = c.Close()
 		return

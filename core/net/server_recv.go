@@ -24,6 +24,7 @@ type serverReceiver struct {
 	conn    *serverConn
 	in      []byte // read, not handled yet: in[:have]
 	have    int
+	whole   uint64 // requests so far
 	vector  [1][]byte
 	readers map[frame.ChannelID]*viewReader
 	early   map[frame.ChannelID]*partition.EarlyRequest // those of the readers that wait for their partition
@@ -37,7 +38,7 @@ func (s *serverReceiver) receiveOnce() error {
 		s.in = larger
 	}
 	s.vector[0] = s.in[s.have:]
-	n, err := s.conn.stream.readv(s.vector[:])
+	n, err := s.conn.stream.readv(s.vector[:], s.partial())
 	s.have += n
 	if err != nil {
 		return s.explain(err)
@@ -62,9 +63,18 @@ func (s *serverReceiver) receiveOnce() error {
 			return err
 		}
 		rest = rest[h.Length:]
+		s.whole++
 	}
 	s.have = copy(s.in, rest)
 	return nil
+}
+
+// partial is the number of the request that has begun and not ended, 0 between two of them.
+func (s *serverReceiver) partial() uint64 {
+	if s.have == 0 {
+		return 0
+	}
+	return s.whole + 1
 }
 
 func (s *serverReceiver) explain(err error) error {

@@ -3,8 +3,6 @@
 package net
 
 import (
-	"crypto/tls"
-	"errors"
 	"io"
 	"net"
 	"syscall"
@@ -17,27 +15,30 @@ import (
 // stream is what a connection reads from and writes to. A read returns what is there, at least one byte; a write returns when
 // everything is written. One goroutine reads, one writes.
 type stream interface {
-	// readv reads into the vectors in order and returns how many bytes came. io.EOF at the end.
-	readv(vectors [][]byte) (int, error)
+	// readv reads into the vectors in order and returns how many bytes came. io.EOF at the end. partial is the number of the frame, from
+	// 1, whose rest is missing, 0 between two frames: the rest may be waited for only so long.
+	readv(vectors [][]byte, partial uint64) (int, error)
 	// writev writes all of the vectors, which it may cut up.
 	writev(vectors [][]byte) error
 	close() error
 }
 
-// newStream picks the stream for a connection: vectors of the kernel for bare TCP, one slice at a time for everything else.
-func newStream(c net.Conn, clock meter.Clock, waits meter.Observer) (stream, error) {
-	if _, isTLS := c.(*tls.Conn); isTLS {
-		return &plainStream{conn: c}, nil
+// newStream picks the stream for a connection: vectors of the kernel for bare TCP, one slice at a time for everything else (TLS, a pipe in
+// a test).
+func newStream(c net.Conn, o Options) (stream, error) {
+	if o.FrameTimeout == 0 {
+		o.FrameTimeout = DefaultFrameTimeout
 	}
+	timer := newFrameTimer(o.FrameTimeout, c.Close)
 	tcp, ok := c.(*net.TCPConn)
 	if !ok {
-		return &plainStream{conn: c}, nil
+		return &plainStream{conn: c, timer: timer}, nil
 	}
 	raw, err := tcp.SyscallConn()
 	if err != nil {
 		return nil, err
 	}
-	s := &tcpStream{conn: tcp, raw: raw, clock: clock, waits: waits}
+	s := &tcpStream{conn: tcp, raw: raw, timer: timer, clock: o.Clock, waits: o.Waits}
 	s.readOnce = s.tryRead
 	s.writeOnce = s.tryWrite
 	return s, nil
@@ -51,12 +52,14 @@ const maxVectors = 1024
 type tcpStream struct {
 	conn  *net.TCPConn
 	raw   syscall.RawConn
+	timer *frameTimer
 	clock meter.Clock
 	waits meter.Observer
 
 	// The closures are made once: one per call would be an allocation per system call.
 	readOnce, writeOnce func(fd uintptr) bool
 	in                  [][]byte
+	partial             uint64
 	inCount             int
 	inErr               error
 	out                 [][]byte
@@ -64,10 +67,10 @@ type tcpStream struct {
 	parked              meter.Time // 0: not
 }
 
-func (s *tcpStream) readv(vectors [][]byte) (int, error) {
-	s.in = vectors
+func (s *tcpStream) readv(vectors [][]byte, partial uint64) (int, error) {
+	s.in, s.partial = vectors, partial
 	if err := s.raw.Read(s.readOnce); err != nil {
-		return 0, err
+		return 0, s.timer.explain(err)
 	}
 	if s.inErr != nil {
 		return 0, s.inErr
@@ -84,6 +87,7 @@ func (s *tcpStream) tryRead(fd uintptr) (done bool) {
 		switch {
 		case s.inErr == unix.EINTR:
 		case s.inErr == unix.EAGAIN:
+			s.timer.wait(s.partial)
 			return false
 		default:
 			return true
@@ -131,7 +135,10 @@ func (s *tcpStream) tryWrite(fd uintptr) (done bool) {
 	return true
 }
 
-func (s *tcpStream) close() error { return s.conn.Close() }
+func (s *tcpStream) close() error {
+	s.timer.stop()
+	return s.conn.Close()
+}
 
 // consume drops the first n bytes of the vectors.
 func consume(vectors [][]byte, n int) [][]byte {
@@ -152,14 +159,17 @@ const gatherBytes = 64 << 10
 // plainStream reads and writes any net.Conn: TLS, or a pipe in a test.
 type plainStream struct {
 	conn    net.Conn
+	timer   *frameTimer
 	scratch []byte
 }
 
 // readv fills the first vector only: a second read could block.
-func (s *plainStream) readv(vectors [][]byte) (int, error) {
+func (s *plainStream) readv(vectors [][]byte, partial uint64) (int, error) {
+	s.timer.wait(partial)
 	for _, v := range vectors {
 		if len(v) > 0 {
-			return s.conn.Read(v)
+			n, err := s.conn.Read(v)
+			return n, s.timer.explain(err)
 		}
 	}
 	return 0, nil
@@ -192,9 +202,7 @@ func (s *plainStream) flush() error {
 	return err
 }
 
-func (s *plainStream) close() error { return s.conn.Close() }
-
-// isClosing reports whether err is only the echo of a connection that this side closed.
-func isClosing(err error) bool {
-	return errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrClosedPipe)
+func (s *plainStream) close() error {
+	s.timer.stop()
+	return s.conn.Close()
 }
