@@ -55,7 +55,7 @@ func TestConsumerSeesWhatIsPublished(t *testing.T) {
 	c.Close()
 }
 
-// R1.6 (section 1.6): multipleNotCommittedAppends.
+// Section 1.6, multipleNotCommittedAppends.
 func TestAppendsAreInvisibleUntilPublished(t *testing.T) {
 	w, _ := newBuilder(t)
 	c := w.Consumer()
@@ -271,7 +271,7 @@ func TestTrim(t *testing.T) {
 	}
 }
 
-// R1.6 (section 1.6): referenceCounting, recycleConsumerAndBufferBuilder.
+// Section 1.6, referenceCounting, recycleConsumerAndBufferBuilder.
 func TestSegmentReturnsAfterTheLastOfAll(t *testing.T) {
 	const parts = 4
 	for last := range parts {

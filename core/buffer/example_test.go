@@ -11,12 +11,12 @@ import (
 
 // A writing task and a reader share a segment while it fills.
 func Example() {
-	process, err := buffer.NewNetworkBufferPool(buffer.PoolOptions{Segments: 16, SegmentSize: 32 << 10})
+	all, err := buffer.NewNetworkBufferPool(buffer.PoolOptions{Segments: 16, SegmentSize: 32 << 10})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	partition, err := process.CreateLocal(buffer.LocalOptions{Required: 2, Max: 8, Subpartitions: 1})
+	partition, err := all.CreateLocal(buffer.LocalOptions{Required: 2, Max: 8, Subpartitions: 1})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -45,7 +45,7 @@ func Example() {
 	part.Recycle()
 	rest.Recycle() // the last of four references: the segment is back in the partition's pool
 	fmt.Println("in use:", partition.Used())
-	fmt.Println("freed:", process.Free())
+	fmt.Println("freed:", all.Free())
 	// Output:
 	// "one two " finished false
 	// "three" finished true
@@ -59,13 +59,13 @@ type channel struct{ free []*buffer.Segment }
 func (c *channel) Recycle(s *buffer.Segment) { c.free = append(c.free, s) }
 
 func ExampleNetworkBufferPool_RequestUnpooled() {
-	process, err := buffer.NewNetworkBufferPool(buffer.PoolOptions{Segments: 4, SegmentSize: 1 << 10})
+	all, err := buffer.NewNetworkBufferPool(buffer.PoolOptions{Segments: 4, SegmentSize: 1 << 10})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	var c channel
-	c.free, err = process.RequestUnpooled(context.Background(), 2)
+	c.free, err = all.RequestUnpooled(context.Background(), 2)
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -78,10 +78,10 @@ func ExampleNetworkBufferPool_RequestUnpooled() {
 	b.Recycle()
 	fmt.Println(len(c.free), "exclusive")
 
-	_, err = process.RequestUnpooled(context.Background(), 3)
+	_, err = all.RequestUnpooled(context.Background(), 3)
 	fmt.Println(err)
-	process.RecycleUnpooled(c.free)
-	fmt.Println("freed:", process.Free())
+	all.RecycleUnpooled(c.free)
+	fmt.Println("freed:", all.Free())
 	// Output:
 	// read from a socket; 1 exclusive left
 	// 2 exclusive

@@ -4,7 +4,6 @@ package buffer
 
 import (
 	"fmt"
-	"math"
 	"sync"
 	"sync/atomic"
 )
@@ -18,6 +17,7 @@ type LocalOptions struct {
 	Overdraft     int // segments beyond the size, to finish a record with; 0 for gates
 }
 
+// check also puts no bound where 0 stands for it.
 func (o *LocalOptions) check() error {
 	switch {
 	case o.Required < 1:
@@ -29,10 +29,10 @@ func (o *LocalOptions) check() error {
 			o.Subpartitions, o.MaxPerChannel, o.Overdraft)
 	}
 	if o.Max == 0 {
-		o.Max = math.MaxInt
+		o.Max = NoBound
 	}
 	if o.MaxPerChannel == 0 {
-		o.MaxPerChannel = math.MaxInt
+		o.MaxPerChannel = NoBound
 	}
 	return nil
 }
@@ -82,11 +82,6 @@ func newLocalBufferPool(p *NetworkBufferPool, o LocalOptions) *LocalBufferPool {
 // ErrPoolDestroyed.
 func (l *LocalBufferPool) Request(channel int) (Buffer, error) {
 	l.mu.Lock()
-	return l.requestAndUnlock(channel)
-}
-
-// requestAndUnlock is Request from where the lock is held, to where it no longer is.
-func (l *LocalBufferPool) requestAndUnlock(channel int) (Buffer, error) {
 	if l.mu.destroyed {
 		l.mu.Unlock()
 		return Buffer{}, ErrPoolDestroyed

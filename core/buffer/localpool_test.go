@@ -224,6 +224,25 @@ func TestShrinking(t *testing.T) {
 	}
 }
 
+// What a smaller size returns is for others in line.
+func TestSetSizeTellsOthers(t *testing.T) {
+	p := newPool(t, 4)
+	l := newLocal(t, p, LocalOptions{Required: 1, Max: 4})
+	recycle(request(t, l, -1, 4)...)
+	other := newLocal(t, p, LocalOptions{Required: 1}) // sizes 2 2
+	out := request(t, other, -1, 2)
+	l.SetSize(2)
+	other.SetSize(3) // in line for a third
+	if other.IsAvailable() {
+		t.Fatalf("%v", other)
+	}
+	l.SetSize(1)
+	if !other.IsAvailable() {
+		t.Errorf("%v", other)
+	}
+	recycle(out...)
+}
+
 // A larger size is noticed by those who wait (FLINK-14603).
 func TestGrowingMakesAvailable(t *testing.T) {
 	p := newPool(t, 8)

@@ -36,11 +36,11 @@ func (l *LocalBufferPool) RequestBlocking(ctx context.Context, channel int) (Buf
 	}
 }
 
-// block counts who blocks. Leaving, it passes a signal on that it took and may not have used.
+// block counts who blocks: signals are for them only. Who took one requests, and by that passes it on.
 func (l *LocalBufferPool) block(n int) {
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.mu.blocked += n
-	l.unlock()
 }
 
 // Reserve fetches segments until the pool holds n, at most what it was promised, and waits for them up to the request timeout. A

@@ -4,7 +4,6 @@ package buffer
 
 import (
 	"fmt"
-	"math"
 	"slices"
 )
 
@@ -100,7 +99,7 @@ func (p *NetworkBufferPool) RequestedSegments() int {
 	defer p.factory.Unlock()
 	n := p.factory.unpooled
 	for _, l := range p.factory.pools {
-		if l.options.Max == math.MaxInt {
+		if l.options.Max == NoBound {
 			n += 2 * l.options.Required
 		} else {
 			n += l.options.Max

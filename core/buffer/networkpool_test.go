@@ -204,6 +204,29 @@ func TestUnpooledRequestFailsWithoutATrace(t *testing.T) {
 	}
 }
 
+// Who waits for the segments of a pool that is gone, while no other pool is left, hears of the end too.
+func TestDestroyWakesTheLastRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPool(t, 2)
+		l := newLocal(t, p, LocalOptions{Required: 1})
+		out := request(t, l, -1, 2)
+		l.Destroy()
+		done := requestLater(t.Context(), p, 1)
+		synctest.Wait()
+		p.Destroy()
+		synctest.Wait()
+		select {
+		case got := <-done:
+			if !errors.Is(got.err, ErrPoolDestroyed) {
+				t.Error(got.err)
+			}
+		default:
+			t.Error("still waiting")
+		}
+		recycle(out...)
+	})
+}
+
 // What came counts more than a cancellation at the same time.
 func TestResultsBeforeCancellation(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())

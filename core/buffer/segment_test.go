@@ -90,6 +90,22 @@ func TestRecyclerGetsTheSegmentOncePerTurn(t *testing.T) {
 	}
 }
 
+// A turn begins with nothing published, whatever the one before came to.
+func TestTurnsBeginUnwritten(t *testing.T) {
+	s, back := segmentOut(t)
+	for range 2 {
+		w := NewBuilder(s.Lend(back, 0))
+		c := w.Consumer()
+		if c.Written() != 0 || c.IsDataAvailable() || build(&c) != "" || c.IsFinished() {
+			t.Errorf("%d bytes before anything was written", c.Written())
+		}
+		w.Append([]byte("something"))
+		w.Finish()
+		w.Close()
+		c.Close()
+	}
+}
+
 // Late uses say in which turn they are, and in which the segment is.
 func TestUseAfterTheTurnPanics(t *testing.T) {
 	s, back := segmentOut(t)
