@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
 
 	"xbench/core/buffer"
 	"xbench/core/net/frame"
@@ -243,6 +244,24 @@ func TestFail(t *testing.T) {
 	f.Close()
 	f.Close()
 	f.wantHome()
+}
+
+// A task that waits for a buffer is woken also when no buffer comes home: here the reader holds all of them.
+func TestFailWakesATaskThatWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, shape{subs: 1, segments: 1, segmentSize: 16})
+		v, _ := f.view(0)
+		f.emit(0, 16)
+		p, _ := v.Poll()
+		stopped := make(chan error)
+		go func() { stopped <- f.Emit(context.Background(), pattern(1), 0) }()
+		synctest.Wait()
+		f.Fail(errTestOver)
+		if err := <-stopped; !errors.Is(err, ErrCancelled) || !errors.Is(err, errTestOver) {
+			t.Error(err)
+		}
+		p.Buffer.Recycle()
+	})
 }
 
 // A release alone stops the task at the next buffer, and a task that gives up without a word fails its consumers.

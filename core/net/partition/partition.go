@@ -46,9 +46,8 @@ type ResultPartition struct {
 	mu struct {
 		sync.Mutex
 		users        int    // subpartitions that are not consumed yet, and one for the task
-		consumed     []bool // per subpartition
-		acknowledged []bool
-		unprocessed  int // subpartitions not acknowledged yet
+		acknowledged []bool // per subpartition
+		unprocessed  int    // subpartitions not acknowledged yet
 		registry     *Registry
 	}
 	released atomic.Pointer[releaseCause] // set once; nil while the partition lives
@@ -77,7 +76,6 @@ func New(s Spec) (*ResultPartition, error) {
 	}
 	p.written.init(s.Subpartitions)
 	p.mu.users = s.Subpartitions + 1
-	p.mu.consumed = make([]bool, s.Subpartitions)
 	p.mu.acknowledged = make([]bool, s.Subpartitions)
 	p.mu.unprocessed = s.Subpartitions
 	return p, nil

@@ -28,14 +28,9 @@ func (p *ResultPartition) acknowledgeLocked(sub int) bool {
 	return p.mu.unprocessed == 0
 }
 
-// consumed notes that a subpartition's reader is gone for good. A second time changes nothing.
+// consumed notes that a subpartition's reader is gone for good. Once per subpartition: it has one view, which ends once.
 func (p *ResultPartition) consumed(sub int) {
 	p.mu.Lock()
-	if p.mu.consumed[sub] {
-		p.mu.Unlock()
-		return
-	}
-	p.mu.consumed[sub] = true
 	done := p.acknowledgeLocked(sub)
 	last := p.leaveLocked()
 	p.mu.Unlock()

@@ -144,12 +144,13 @@ func (s *subpartition) availableLocked() bool {
 	return !s.mu.blocked && (s.mu.flushRequested || s.finishedLocked() > 0)
 }
 
-// backlogLocked is how many data buffers could be sent now: without the tail, unless that one is flushed or sure to end.
+// backlogLocked is how many data buffers could be sent now: without the tail, unless that one is flushed or known to be
+// finished because something follows it. (Flink asks for the end of the partition too; but that is an event at the tail.)
 func (s *subpartition) backlogLocked() int {
 	switch {
 	case s.mu.blocked || s.mu.queue.size == 0:
 		return 0
-	case s.mu.flushRequested || s.mu.finished || !s.mu.queue.last().Type().IsBuffer():
+	case s.mu.flushRequested || !s.mu.queue.last().Type().IsBuffer():
 		return s.mu.backlog
 	}
 	return max(0, s.mu.backlog-1)
