@@ -43,8 +43,10 @@ type fixture struct {
 	*InputGate
 	t testing.TB
 
+	connection chan struct{} // one slot: something was posted
+
 	mu    sync.Mutex
-	posts []string // "0 AddCredit": channel and what
+	posts []string // "0 credit": channel and what
 }
 
 // newFixture makes a gate that the end of the test closes.
@@ -55,7 +57,11 @@ func newFixture(t testing.TB, o Options) *fixture {
 		t.Fatal(err)
 	}
 	t.Cleanup(g.Close)
-	return &fixture{InputGate: g, t: t}
+	return asFixture(t, g)
+}
+
+func asFixture(t testing.TB, g *InputGate) *fixture {
+	return &fixture{InputGate: g, t: t, connection: make(chan struct{}, 1)}
 }
 
 var intents = [...]string{"credit", "resume", "acknowledge", "size", "cancel"}
@@ -64,6 +70,7 @@ func (f *fixture) post(c *RemoteChannel, what Intent) {
 	f.mu.Lock()
 	f.posts = append(f.posts, fmt.Sprintf("%d %s", c.index, intents[what]))
 	f.mu.Unlock()
+	signal(f.connection)
 }
 
 // wantPosts wants exactly these since the last call.
