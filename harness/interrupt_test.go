@@ -39,6 +39,7 @@ func once(when func(Progress) bool) func(Progress) bool {
 }
 
 func TestTheFirstSignalDrainsAndKeepsWhatWasMeasured(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		signal    syscall.Signal
 		processes int
@@ -110,6 +111,7 @@ func TestASignalBeforeTheStart(t *testing.T) {
 }
 
 func TestTheWatchdogDumpsEveryWorkersGoroutines(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		fault  string
 		reason string

@@ -63,7 +63,7 @@ func TestBytesDependOnContentAndLength(t *testing.T) {
 	if of("ab", "c") == of("a", "bc") || of("ab") == of("ba") || of("") == of("", "") || of("\x00") == of("") {
 		t.Error("different payloads, the same entry")
 	}
-	if of("ab", "c") != of("ab", "c") {
+	if a, b := of("ab", "c"), of("ab", "c"); a != b {
 		t.Error("the same payloads, different entries")
 	}
 }

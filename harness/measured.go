@@ -129,14 +129,16 @@ func (t *trial) latencies(r *results.Trial) {
 		r.Invalidate(fmt.Sprintf("%d schedule lags are impossible, the first of %d ns", lag.refused, lag.refusal))
 	}
 	if limit := max(lagMinNs, r.Latency.P99/lagShare); r.ScheduleLag.Count > 0 && r.ScheduleLag.P99 > limit {
-		t.doubt("the generator was late: p99 of the schedule lag is %s, a tenth of the latency's would be %s",
-			time.Duration(r.ScheduleLag.P99), time.Duration(limit))
+		t.doubt("the generator was late: p99 of the schedule lag is %s, over the limit of %s (a tenth of the latency's p99, at least %s)",
+			micros(r.ScheduleLag.P99), micros(limit), micros(lagMinNs))
 	}
 	if behind > behindMaxNs && t.interrupted == nil {
 		t.doubt("the planned rate was not sustained: at the end a source was %s behind, and %d of %d records were sent",
-			time.Duration(behind), sent, planned)
+			micros(behind), sent, planned)
 	}
 }
+
+func micros(ns int64) time.Duration { return time.Duration(ns).Round(time.Microsecond) }
 
 // add takes over what one worker's driver knows.
 func (t *trial) add(r *results.Trial, worker int, c *closed) {

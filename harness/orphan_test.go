@@ -58,6 +58,7 @@ func (w watched) gone() {
 }
 
 func TestAKilledWorkerEndsTheRun(t *testing.T) {
+	t.Parallel()
 	for i, role := range []string{"source", "sink"} {
 		t.Run(role, func(t *testing.T) {
 			t.Parallel()
@@ -105,6 +106,7 @@ func coordinatorMain() {
 }
 
 func TestWorkersDieWithTheirCoordinator(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name    string
 		stopped bool // a stopped worker cannot look at its lifeline: the kernel has to kill it

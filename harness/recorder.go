@@ -18,6 +18,7 @@ type recorder struct {
 	min, max  int64
 	refused   uint64 // below 0 or above results.LatencyMaxNs: a clock or a schedule is broken
 	refusal   int64  // the first of them
+	_         ownLine
 }
 
 func newRecorder() *recorder {
@@ -31,7 +32,12 @@ func (r *recorder) record(ns, n int64) {
 		r.refuse(ns, n)
 		return
 	}
-	r.min, r.max = min(r.min, ns), max(r.max, ns)
+	if ns < r.min {
+		r.min = ns
+	}
+	if ns > r.max {
+		r.max = ns
+	}
 }
 
 // refuse counts n durations of ns that cannot be.

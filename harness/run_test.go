@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -47,7 +46,6 @@ func endless() Case {
 // witness watches a run from outside: which processes there were, and what was kept.
 type witness struct {
 	t    *testing.T
-	mu   sync.Mutex
 	pids []int
 	kept map[string]string
 	seen []Progress
@@ -97,6 +95,7 @@ func measuring(p Progress) bool {
 }
 
 func TestRunOfAnOpenLoopSendsAndMeasuresExactlyThePlan(t *testing.T) {
+	t.Parallel()
 	for _, processes := range []int{1, 2} {
 		t.Run(strconv.Itoa(processes), func(t *testing.T) {
 			t.Parallel()
@@ -152,6 +151,7 @@ func TestRunOfAnOpenLoopSendsAndMeasuresExactlyThePlan(t *testing.T) {
 }
 
 func TestRunOfAClosedLoop(t *testing.T) {
+	t.Parallel()
 	for _, processes := range []int{1, 2} {
 		t.Run(strconv.Itoa(processes), func(t *testing.T) {
 			t.Parallel()
@@ -180,6 +180,7 @@ func TestRunOfAClosedLoop(t *testing.T) {
 
 // What is wrong with the records makes the trial invalid, and is named.
 func TestRunFindsEveryFault(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		fault  string
 		exit   results.ExitCode

@@ -16,6 +16,7 @@ type SinkTask struct {
 	span     span
 	latency  *recorder
 	ledgers  map[int]*Ledger
+	_        ownLine
 }
 
 // NewSinkTask makes the task of one sink. Workers do so; tests of a driver may.
@@ -32,7 +33,7 @@ func newSinkTask(clock func() int64, w *window) *SinkTask {
 func (t *SinkTask) Ledger(source, channels int) *Ledger {
 	l := t.ledgers[source]
 	if l == nil {
-		l = &Ledger{Entries: make([]Entry, channels)}
+		l = newLedger(channels)
 		t.ledgers[source] = l
 	}
 	if len(l.Entries) != channels {

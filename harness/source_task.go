@@ -32,7 +32,7 @@ func NewSourceTask(clock func() int64, w Window, seed uint64, channels int) *Sou
 func newSourceTask(clock func() int64, w *window, seed uint64, channels int) *SourceTask {
 	return &SourceTask{
 		Clock: clock, Begin: w.Begin, Measure: w.Measure, End: w.End, Seed: seed,
-		Ledger: &Ledger{Entries: make([]Entry, channels)},
+		Ledger: newLedger(channels),
 		window: w, lag: newRecorder(),
 	}
 }

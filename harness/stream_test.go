@@ -46,7 +46,6 @@ type stream struct {
 	params   streamParams
 	listener net.Listener
 	out, in  []net.Conn // by source
-	written  uint64
 }
 
 func newStream() Driver { return &stream{} }

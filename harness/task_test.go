@@ -152,8 +152,9 @@ func TestSeedsDiffer(t *testing.T) {
 	if len(slices.Compact(seeds)) != 100 {
 		t.Error("two parts have the same seed")
 	}
-	if mix(1, 2) != mix(1, 2) {
-		t.Error("a seed is not the same twice")
+	// A seed gives the same run for ever: whoever changes this makes stored ones useless.
+	if got := mix(1, 2); got != 0xf893a2eefb32555e {
+		t.Errorf("the third part of seed 1 has seed %#x", got)
 	}
 }
 

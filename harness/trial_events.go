@@ -4,8 +4,8 @@ package harness
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"io"
 	"os"
 	"syscall"
 	"time"
@@ -85,7 +85,7 @@ func (t *trial) heard(e event) (*member, *message, error) {
 		return w, e.said, nil
 	case e.mute != nil:
 		w.mute = true
-		if e.mute != io.EOF && !os.IsTimeout(e.mute) {
+		if errors.Is(e.mute, errProtocol) { // and not just its end, even in mid-message
 			t.fail(fmt.Sprintf("%v: %v", w, e.mute))
 		}
 		if w.gone == nil {
