@@ -9,8 +9,8 @@ const (
 	SizeMaxBytes    = 1 << 40 // what an event may say its record's size was
 )
 
-// A block is closed by the first event that brings it to one of these. 1 MiB: flights with
-// their payloads, a row of small similar objects, pack to 12 % of their size in it, and to 14 % in 64 KiB.
+// A block is closed by the first event that brings it to one of these. 20,000 flights with their payloads take 323 kB in
+// blocks of 64 KiB, 274 in those of 1 MiB, and 269 in those of 4 MiB.
 const (
 	blockTargetBytes  = 1 << 20
 	blockTargetEvents = 64 << 10
