@@ -95,7 +95,13 @@ func tableRow(c *Case) []string {
 	if c.Verified {
 		verified = "yes"
 	}
-	row := []string{c.Name, Count(c.RecordsPerSec)}
+	measured := func(v float64, text string) string {
+		if v == 0 {
+			return "n/a"
+		}
+		return text
+	}
+	row := []string{c.Name, measured(c.RecordsPerSec, Count(c.RecordsPerSec))}
 	for _, key := range []string{"p50", "p99", "p99_9"} {
 		ns, supported := c.Latency.Percentile(key)
 		if !supported {
@@ -104,11 +110,10 @@ func tableRow(c *Case) []string {
 		}
 		row = append(row, Nanoseconds(ns))
 	}
-	largest := "n/a"
-	if c.Latency.Count > 0 {
-		largest = Nanoseconds(c.Latency.Max)
-	}
-	return append(row, largest, strconv.FormatFloat(c.CPUNsPerRecord, 'f', 0, 64), Bytes(c.BytesOnWire), verified)
+	return append(row,
+		measured(float64(c.Latency.Max), Nanoseconds(c.Latency.Max)),
+		measured(c.CPUNsPerRecord, strconv.FormatFloat(c.CPUNsPerRecord, 'f', 0, 64)),
+		Bytes(c.BytesOnWire), verified)
 }
 
 // writeReasons writes what kept the run and its cases from passing, a line each.
