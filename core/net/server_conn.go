@@ -78,8 +78,11 @@ func (c *serverConn) run() {
 func (c *serverConn) release() {
 	c.recv.cancelRequests()
 	for _, n := range c.inbox.close() {
-		if n.kind == noteOpened {
+		switch {
+		case n.kind == noteOpened:
 			n.view.Release()
+		case n.kind == noteCancel && n.reader.view != nil: // it is not in readers any more
+			n.reader.view.Release()
 		}
 	}
 	for _, r := range c.recv.readers {

@@ -1,0 +1,174 @@
+// rig_test.go: connections in memory that a test steps by hand, and the memory that has to be home when it ends.
+
+package net
+
+import (
+	"errors"
+	"io"
+	"testing"
+
+	"xbench/core/buffer"
+	"xbench/core/meter"
+	"xbench/core/net/frame"
+	"xbench/core/net/partition"
+)
+
+// errDry is what reading gives when nothing is there: a test that steps a connection must not block.
+var errDry = errors.New("nothing there to read")
+
+// wire is one direction of a connection in memory.
+type wire struct {
+	bytes  []byte
+	closed bool
+}
+
+// memStream is one end of a connection in memory. A read gives at most so many bytes as most says, and never waits.
+type memStream struct {
+	in, out *wire
+	most    func() int // nil: all there is
+}
+
+// newMemStreams are the two ends of one connection.
+func newMemStreams() (client, server *memStream) {
+	up, down := &wire{}, &wire{}
+	return &memStream{in: down, out: up}, &memStream{in: up, out: down}
+}
+
+func (s *memStream) readv(vectors [][]byte, _ uint64) (int, error) {
+	if len(s.in.bytes) == 0 {
+		if s.in.closed {
+			return 0, io.EOF
+		}
+		return 0, errDry
+	}
+	left := len(s.in.bytes)
+	if s.most != nil {
+		left = min(left, s.most())
+	}
+	n := 0
+	for _, v := range vectors {
+		m := copy(v, s.in.bytes[n:left])
+		if n += m; m < len(v) {
+			break
+		}
+	}
+	s.in.bytes = s.in.bytes[n:]
+	return n, nil
+}
+
+func (s *memStream) writev(vectors [][]byte) error {
+	if s.out.closed {
+		return io.ErrClosedPipe
+	}
+	for _, v := range vectors {
+		s.out.bytes = append(s.out.bytes, v...)
+	}
+	return nil
+}
+
+func (s *memStream) close() error {
+	s.in.closed, s.out.closed = true, true
+	return nil
+}
+
+// still is a clock for tests that do not look at it.
+func still() meter.Time { return 0 }
+
+// memory is a pool of segments that are all home when the test ends.
+func memory(t testing.TB, segments, segmentSize int) *buffer.NetworkBufferPool {
+	t.Helper()
+	p, err := buffer.NewNetworkBufferPool(buffer.PoolOptions{Segments: segments, SegmentSize: segmentSize})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if n := p.Available(); n != segments {
+			t.Errorf("%d of %d segments are home", n, segments)
+		}
+		if err := p.Free(); err != nil {
+			t.Error(err)
+		}
+	})
+	return p
+}
+
+func partitionID(n int) frame.ResultPartitionID {
+	return frame.ResultPartitionID{Partition: frame.NewPartitionID([16]byte{1}, int32(n))}
+}
+
+// newPartition makes a partition with a pool of so many segments. It is not registered. The test's end closes it.
+func newPartition(t testing.TB, p *buffer.NetworkBufferPool, id, subpartitions, segments int) *partition.ResultPartition {
+	t.Helper()
+	local, err := p.CreateLocal(buffer.LocalOptions{Required: segments, Max: segments, Subpartitions: subpartitions})
+	if err != nil {
+		t.Fatal(err)
+	}
+	part, err := partition.New(partition.Spec{ID: partitionID(id), Subpartitions: subpartitions, Pool: local})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		part.Fail(errTestOver)
+		part.Close()
+	})
+	return part
+}
+
+var errTestOver = errors.New("the test is over")
+
+// channelID is the id of the channel that a test calls by one letter.
+func channelID(name string) frame.ChannelID {
+	var id frame.ChannelID
+	copy(id[:], name)
+	return id
+}
+
+// steppedServer is a server's connection whose two state machines a test steps. The other end is the test's: it writes requests to it and
+// reads frames from it.
+type steppedServer struct {
+	t    testing.TB
+	conn *serverConn
+	peer *memStream
+	err  error // how it ended
+}
+
+func stepServer(t testing.TB, registry *partition.Registry) *steppedServer {
+	peer, own := newMemStreams()
+	s := &steppedServer{t: t, peer: peer, conn: newServerConn(own, "the consumer", registry, Options{Clock: still})}
+	t.Cleanup(s.close)
+	return s
+}
+
+// receive steps the receiver until it has handled everything that was sent to it.
+func (s *steppedServer) receive() {
+	for s.err == nil && (len(s.peer.out.bytes) > 0 || s.peer.out.closed) {
+		s.ended(s.conn.recv.receiveOnce())
+	}
+}
+
+// send steps the sender until it has nothing to do.
+func (s *steppedServer) send() {
+	for s.err == nil {
+		worked, err := s.conn.send.sendOnce()
+		s.ended(err)
+		if !worked {
+			return
+		}
+	}
+}
+
+// ended is what the connection's goroutines do with an error.
+func (s *steppedServer) ended(err error) {
+	if err != nil && !errors.Is(err, errDry) && s.err == nil {
+		s.err = err
+		s.conn.end(err)
+	}
+}
+
+// close is the end of run.
+func (s *steppedServer) close() {
+	if s.err == nil {
+		s.ended(errTestOver)
+	}
+	s.conn.release()
+}
