@@ -57,11 +57,28 @@ func (v *verb) helpVerbs(b *strings.Builder, path string) {
 	fmt.Fprintf(b, "\n\"%s VERB --help\" tells about one of them.\n", path)
 }
 
+// sectionAnnotation on a flag is the heading under which help shows it, instead of Flags.
+const sectionAnnotation = "section"
+
 func (v *verb) helpFlags(b *strings.Builder, path string) {
-	flags := pflag.NewFlagSet(path, pflag.ContinueOnError)
-	flags.SortFlags = false
-	v.bind(flags)
-	if flags.HasAvailableFlags() {
-		b.WriteString("\nFlags:\n" + flags.FlagUsagesWrapped(100))
+	all := pflag.NewFlagSet(path, pflag.ContinueOnError)
+	all.SortFlags = false
+	v.bind(all)
+	var titles []string
+	sections := map[string]*pflag.FlagSet{}
+	all.VisitAll(func(f *pflag.Flag) {
+		title := "Flags"
+		if own := f.Annotations[sectionAnnotation]; len(own) > 0 {
+			title = own[0]
+		}
+		if sections[title] == nil {
+			titles = append(titles, title)
+			sections[title] = pflag.NewFlagSet(path, pflag.ContinueOnError)
+			sections[title].SortFlags = false
+		}
+		sections[title].AddFlag(f)
+	})
+	for _, title := range titles {
+		fmt.Fprintf(b, "\n%s:\n%s", title, sections[title].FlagUsagesWrapped(100))
 	}
 }

@@ -29,6 +29,7 @@ type progress struct {
 	clock func() time.Time
 	width func() int
 
+	place string    // of the case among the run's, in front of each line
 	next  time.Time // when to speak again
 	drawn bool      // there is a live line to be cleared
 
@@ -83,19 +84,16 @@ func (p *progress) clear() {
 
 // line is h in words, plain ASCII.
 func (p *progress) line(h harness.Progress) string {
-	var sent, received uint64
+	var received uint64
 	for _, w := range h.Workers {
-		sent, received = sent+w.Sent, received+w.Received
+		received += w.Received
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s  trial %d/%d  %s", h.Case, h.Trial, h.Trials, h.Phase)
+	fmt.Fprintf(&b, "%s%s  trial %d/%d  %s", p.place, h.Case, h.Trial, h.Trials, h.Phase)
 	if h.Elapsed > 0 {
 		fmt.Fprintf(&b, " %.1fs/%.1fs  received %s", h.Elapsed.Seconds(), h.Planned.Seconds(), results.Count(float64(received)))
 		if perSec, ok := p.rate.at(h.Elapsed, received); ok {
 			fmt.Fprintf(&b, "  %s/s", results.Count(perSec))
-		}
-		if under := int64(sent - received); under > 0 {
-			fmt.Fprintf(&b, "  under way %s", results.Count(float64(under)))
 		}
 	}
 	return b.String()

@@ -44,7 +44,7 @@ xbench trace import --from csv --time ts --time-layout ms --size bytes -o log.xt
 zcat events.jsonl.gz | xbench trace import --from jsonl --time meta.at --sort -o events.xtrace -`,
 		bind: func(flags *pflag.FlagSet) action {
 			var o importOptions
-			flags.StringVar(&o.from, "from", "", "how the events lie in the file: `json` (an array), jsonl or csv (default: looks at it)")
+			flags.StringVar(&o.from, "from", "", "`FORM` of the file: json (an array), jsonl or csv (default: looks at it)")
 			flags.StringVar(&o.Time, "time", "", "`FIELD` that holds an event's time; required")
 			flags.StringVar(&o.Layout, "time-layout", "", "of the time: s, ms, us or ns since 1970, or a `LAYOUT` of Go's package time")
 			flags.StringVar(&o.Key, "key", "", "`FIELD` that holds the key (default: all events have the empty one)")

@@ -50,7 +50,7 @@ is torn or corrupt is told about as far as it is good; the exit code is 2 then.`
 		examples: `xbench trace info flights.xtrace
 xbench trace info --format json flights.xtrace | jq .events`,
 		bind: func(flags *pflag.FlagSet) action {
-			format := flags.String("format", "table", "of the result: `table` or json")
+			format := flags.String("format", "table", "`FORMAT` of the result: table or json")
 			return func(sh *shell, operands []string) (results.ExitCode, error) {
 				if *format != "table" && *format != "json" {
 					return usagef("--format: %q is none of table, json", *format)
