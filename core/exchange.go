@@ -38,8 +38,11 @@ type Options struct {
 	Exclusive, Floating int
 	// NoExclusive gives channels no buffer of their own: memory for many channels, at the price of announcements.
 	NoExclusive bool
-	// TLS secures the connections in both directions; nil: plain TCP.
+	// TLS secures the connections in both directions, see net.TLSFiles; nil: plain TCP.
 	TLS *tls.Config
+	// Lost hears why a consumer's connection ended, or never came about, unless the consumer said good-bye or the exchange was closed. It is
+	// called with no lock held and must not block; may be nil.
+	Lost func(peer string, err error)
 	// RequestTimeout bounds the wait for exclusive buffers; 0: 30 s.
 	RequestTimeout time.Duration
 	// PartitionTimeout bounds how long a request waits for a partition that is not there yet; 0: 10 s.
@@ -113,7 +116,7 @@ func Open(o Options) (*Exchange, error) {
 	x := &Exchange{o: o, pool: pool, registry: partition.NewRegistry(o.PartitionTimeout), flusher: newFlusher(o.Clock), deserted: make(chan struct{})}
 	x.mu.writers = map[*Writer]struct{}{}
 	x.mu.readers = map[*Reader]struct{}{}
-	no := net.Options{Clock: o.Clock, Waits: o.Waits, Traffic: &x.traffic, TLS: o.TLS, FrameTimeout: o.FrameTimeout}
+	no := net.Options{Clock: o.Clock, Waits: o.Waits, Traffic: &x.traffic, TLS: o.TLS, Lost: o.Lost, FrameTimeout: o.FrameTimeout}
 	x.client = net.NewClient(no)
 	if o.Listen != "" {
 		if x.server, err = net.Listen(o.Listen, x.registry, no); err != nil {

@@ -4,7 +4,6 @@ package net
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -99,11 +98,9 @@ func (c *Client) dial(ctx context.Context, address string, d *dial) {
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, "tcp", address)
 	if err == nil && c.o.TLS != nil {
-		t := tls.Client(conn, c.o.TLS)
-		if err = t.HandshakeContext(ctx); err != nil {
+		if conn, err = connectTLS(ctx, conn, c.o.TLS, address); err != nil {
 			_ = conn.Close()
 		}
-		conn = t
 	}
 	if err != nil {
 		d.err = &RemoteTransportError{Peer: address, Cause: err,

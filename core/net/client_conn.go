@@ -143,9 +143,11 @@ func (c *clientConn) explain(err error) error {
 	switch {
 	case errors.As(err, &remote) || errors.Is(err, errGoodbye):
 		return err
+	case isRefusal(err):
+		return &RemoteTransportError{Peer: c.peer, Text: "the remote process refused the TLS handshake", Cause: err}
 	case errors.Is(err, frame.ErrPeer):
 		return &LocalTransportError{Peer: c.peer, Text: "the producer broke the protocol", Cause: err}
-	case errors.Is(err, io.EOF):
+	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF): // the latter: TLS without its good-bye
 		return &RemoteTransportError{Peer: c.peer,
 			Text: "connection unexpectedly closed by remote process, which might indicate that it was lost"}
 	case errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE):

@@ -27,6 +27,9 @@ type Options struct {
 	TLS     *tls.Config    // nil: plain TCP
 	// FrameTimeout bounds the time from the first byte of a frame to its last, once it has to be waited for; 0: DefaultFrameTimeout.
 	FrameTimeout time.Duration
+	// Lost hears why a consumer's connection ended, unless by its good-bye or by Close; also why none came about. It is called by the connection's
+	// goroutine with no lock held, and must not block; may be nil.
+	Lost func(peer string, err error)
 }
 
 // Server accepts the connections of consumers and serves the partitions of a registry on them.
@@ -93,10 +96,16 @@ func (s *Server) serve(c net.Conn) {
 	}
 	s.mu.conns[conn] = struct{}{}
 	s.running.Go(func() {
+		if err := acceptTLS(c); err != nil {
+			conn.end(err)
+		}
 		conn.run()
 		s.mu.Lock()
 		delete(s.mu.conns, conn)
 		s.mu.Unlock()
+		if err := conn.failure(); err != nil && s.o.Lost != nil {
+			s.o.Lost(conn.peer, err)
+		}
 	})
 }
 

@@ -4,6 +4,7 @@ package net
 
 import (
 	"context"
+	"errors"
 	"runtime/pprof"
 	"sync"
 
@@ -51,6 +52,7 @@ type note struct {
 	view    *partition.View
 	n       uint32
 	message []byte
+	err     error // noteFatal: why
 }
 
 func newServerConn(s stream, peer string, registry *partition.Registry, o Options) *serverConn {
@@ -126,4 +128,12 @@ func (c *serverConn) end(err error) {
 		close(c.done)
 		_ = c.stream.close()
 	})
+}
+
+// failure is why the connection ended, once it has: nil if this side closed it, or the other one in order.
+func (c *serverConn) failure() error {
+	if errors.Is(c.err, errClosedByPeer) || errors.Is(c.err, errServerClosed) {
+		return nil
+	}
+	return c.err
 }

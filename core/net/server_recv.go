@@ -90,7 +90,7 @@ func (s *serverReceiver) explain(err error) error {
 // fatal tells the peer what it did and ends the connection once that is written: bytes that are no messages (wire.md 4.6: bad magic,
 // unknown id, a number that must be positive).
 func (s *serverReceiver) fatal(err error) error {
-	s.conn.inbox.put(note{kind: noteFatal, message: appendFatal(nil, err)})
+	s.conn.inbox.put(note{kind: noteFatal, message: appendFatal(nil, err), err: err})
 	<-s.conn.done
 	return err
 }

@@ -3,8 +3,6 @@
 package net
 
 import (
-	"errors"
-
 	"xbench/core/buffer"
 	"xbench/core/meter"
 	"xbench/core/net/frame"
@@ -21,15 +19,12 @@ const (
 	arenaBytes = batchFrames * (frame.BufferResponseSize + smallBody) / 4
 )
 
-// errEnded is the end of a connection whose last message, a fatal error, has been written.
-var errEnded = errors.New("connection ended after a fatal error")
-
 // serverSender owns the readers' turns and what is being written. Its methods run in the order in which they stand: notes, turns, batch.
 type serverSender struct {
 	conn      *serverConn
 	available fifo // readers that have something sendable
 	control   []byte
-	last      bool // nothing is sent after this batch
+	last      error // nothing is sent after this batch, and why
 
 	arena   []byte // headers, and small contents behind them; never grown while vectors point into it
 	vectors [][]byte
@@ -54,8 +49,8 @@ func (s *serverSender) sendOnce() (worked bool, err error) {
 		return worked, nil
 	}
 	err = s.write()
-	if err == nil && s.last {
-		err = errEnded
+	if err == nil {
+		err = s.last
 	}
 	return true, err
 }
@@ -76,7 +71,7 @@ func (s *serverSender) apply(n note) {
 		return
 	case noteFatal:
 		s.control = append(s.control, n.message...)
-		s.last = true
+		s.last = n.err
 		return
 	case noteCancel:
 		s.drop(r)
@@ -166,7 +161,7 @@ func (s *serverSender) fill() {
 		s.vectors = append(s.vectors, s.control)
 		s.bytes += len(s.control)
 	}
-	for s.bytes < batchBytes && s.frames < batchFrames && len(s.arena)+frame.BufferResponseSize+smallBody <= cap(s.arena) && !s.last {
+	for s.bytes < batchBytes && s.frames < batchFrames && len(s.arena)+frame.BufferResponseSize+smallBody <= cap(s.arena) && s.last == nil {
 		r, ok := s.available.pop()
 		if !ok {
 			return

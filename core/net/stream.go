@@ -169,7 +169,10 @@ func (s *plainStream) readv(vectors [][]byte, partial uint64) (int, error) {
 	for _, v := range vectors {
 		if len(v) > 0 {
 			n, err := s.conn.Read(v)
-			return n, s.timer.explain(err)
+			if n > 0 {
+				return n, nil // TLS reports an end together with the last bytes, and again when it is asked again
+			}
+			return 0, s.timer.explain(err)
 		}
 	}
 	return 0, nil
