@@ -68,10 +68,11 @@ func TestGeneratorsAreSeeded(t *testing.T) {
 		}
 		return d
 	}
-	if draw(1) != draw(1) {
+	first, again, other := draw(1), draw(1), draw(2)
+	if first != again {
 		t.Error("the same seed drew something else")
 	}
-	if a, b := draw(1), draw(2); a.keys == b.keys || a.payloads == b.payloads {
+	if first.keys == other.keys || first.payloads == other.payloads {
 		t.Error("another seed drew the same")
 	}
 

@@ -84,7 +84,9 @@ cases:
 
 // What is wrong is said with file, line and key.
 func TestSuiteErrors(t *testing.T) {
-	one := func(line string) string { return "title: t\ncases:\n  - name: a\n    workload: keyed\n    " + line + "\n" }
+	one := func(line string) string {
+		return "title: t\ncases:\n  - name: a\n    workload: keyed\n    " + line + "\n"
+	}
 	for _, c := range []struct{ text, want string }{
 		{"", "s.yaml: 0 documents, a suite is one"},
 		{"- a", "s.yaml:1: a mapping of keys to values was expected, one of title, defaults, cases"},
