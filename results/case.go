@@ -3,6 +3,7 @@
 package results
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
@@ -25,6 +26,8 @@ type Config struct {
 	WarmupNs    int64   `json:"warmup_ns"`       // before the measured window, per trial
 	DurationNs  int64   `json:"duration_ns"`     // length of the measured window, per trial, as planned
 	Trace       string  `json:"trace,omitempty"` // the trace that says when and what, "" for a synthetic case
+
+	Params json.RawMessage `json:"params,omitempty"` // all that the driver was told, in its own words
 }
 
 // Wait is how long the tasks of one role stood still for one reason, added up.

@@ -3,6 +3,7 @@
 package results
 
 import (
+	"encoding/json"
 	"flag"
 	"os"
 	"path/filepath"
@@ -65,7 +66,8 @@ func sampleRun() *Run {
 	good := Case{
 		Name: "flights", Driver: "exchange",
 		Config: Config{Processes: 2, Loop: "open", RatePerSec: 50_000, Connections: 1, Segments: 512, SegmentSize: 32 << 10,
-			Exclusive: 2, Floating: 8, WarmupNs: 1e9, DurationNs: 2e9, Trace: "flights.xtrace"},
+			Exclusive: 2, Floating: 8, WarmupNs: 1e9, DurationNs: 2e9, Trace: "flights.xtrace",
+			Params: json.RawMessage(`{"workload":"trace","channels":4}`)},
 		Trials: []Trial{trialOf(1, 12_000, 49_900), trialOf(2, 12_000, 50_100), trialOf(3, 12_000, 50_000)},
 	}
 	lost := Case{

@@ -170,6 +170,10 @@ func TestRunMeasuresVerifiesAndKeeps(t *testing.T) {
 			if kept.ID != filepath.Base(directory) || !strings.Contains(kept.ID, "-0123456-") || isMarked(directory) {
 				t.Errorf("id %s, marked %v", kept.ID, isMarked(directory))
 			}
+			var told struct{ Rate, Channels int }
+			if err := json.Unmarshal(c.Params, &told); err != nil || told.Rate != 5000 || told.Channels == 0 {
+				t.Errorf("params %s (%v)", c.Params, err)
+			}
 			for _, name := range []string{"bench.txt", "latency.hlog", "bufferwait.pb.gz"} {
 				if stat, err := os.Stat(filepath.Join(directory, name)); err != nil || stat.Size() == 0 {
 					t.Errorf("%s: %v", name, err)

@@ -60,6 +60,7 @@ func (m *measurement) measure(cases []harness.Case) error {
 		for _, doubt := range report.Warnings {
 			m.warn(doubt)
 		}
+		report.Case.Params = c.Params
 		m.run.Ended = time.Now()
 		m.run.Cases = append(m.run.Cases, report.Case)
 		if err := m.dir.AddCase(m.run); err != nil {

@@ -42,7 +42,8 @@ counts from the instant at which a record was due.
 
 The result goes to stdout. Everything that was measured is also kept in a directory of its
 own, below DIR/SUITE/ (--out): run.json, bench.txt for benchstat, latency.hlog for
-HdrHistogram's tools, and bufferwait.pb.gz for go tool pprof.
+HdrHistogram's tools, and bufferwait.pb.gz for go tool pprof. A percentile with fewer than ten
+samples above it reads n/a, and its key is listed in run.json's latency_ns.unsupported.
 
 Progress and warnings go to stderr. Ctrl-C ends the run and keeps what was measured so far;
 a second one does not wait for it.`,
