@@ -114,10 +114,11 @@ func (s *serverSender) resume(r *viewReader) {
 	if r.closed || r.view == nil {
 		return
 	}
-	r.budget.Forfeit()
 	if err := r.view.Resume(); err != nil {
 		s.control = appendFatal(s.control, err)
+		return // the credit stays: a channel that was not blocked may be in line with it
 	}
+	r.budget.Forfeit()
 }
 
 // consider puts r in line if it has something it may send; if only credit is missing, and the consumer cannot know, it is told.
