@@ -38,7 +38,7 @@ type Run struct {
 	Started  time.Time `json:"started"`   // UTC
 	Ended    time.Time `json:"ended"`     // UTC; of the last write while the run is under way
 	Command  []string  `json:"command"`   // the command line, program first
-	Seed     uint64    `json:"seed"`      // running the same command with --seed gives the same records
+	Seed     uint64    `json:"seed"`      // of keys and payloads; each trial's own is made from it
 	Binary   Binary    `json:"binary"`
 	Host     Host      `json:"host"`
 	Warnings []string  `json:"warnings"` // reasons to trust the numbers less, as printed

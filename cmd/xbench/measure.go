@@ -94,7 +94,7 @@ func (m *measurement) end(failure error) (results.ExitCode, error) {
 	if err := results.Write(m.sh.stdout, m.run, m.options.format); err != nil {
 		return results.WorstExit(m.run.ExitCode, results.ExitFailed), fmt.Errorf("stdout: %w", err)
 	}
-	if m.progress.every > 0 {
+	if passed := m.run.Outcome == results.Pass; m.progress.every > 0 || !passed && !m.options.quiet {
 		fmt.Fprintf(m.sh.stderr, "kept in %s\n", m.dir.Path())
 	}
 	if m.run.Outcome == results.Pass {
@@ -113,8 +113,8 @@ func conclude(r *results.Run, planned int, signal results.ExitCode, failure erro
 			r.Outcome, r.Reason = worse, c.Name+": "+c.Reason
 		}
 	}
-	if failure != nil && r.Outcome.Worse(results.Failed) == results.Failed {
-		r.Outcome, r.Reason = results.Failed, failure.Error()
+	if worse := r.Outcome.Worse(results.Failed); failure != nil && worse != r.Outcome {
+		r.Outcome, r.Reason = worse, failure.Error()
 	}
 	if r.Outcome == results.Pass && len(r.Cases) < planned {
 		r.Outcome, r.Reason = results.Failed, fmt.Sprintf("only %d of %d cases were measured", len(r.Cases), planned)
