@@ -55,7 +55,7 @@ func TestTheFirstSignalDrainsAndKeepsWhatWasMeasured(t *testing.T) {
 			w := &witness{t: t}
 			o := streamCase(streamParams{Sources: 2, Channels: 3, Rate: c.rate})
 			o.Processes, o.Trials, o.Duration = c.processes, 3, time.Hour
-			r := w.run(o, signalWhen(w.options(), c.signal, once(measuring)))
+			r := w.run(o, signalWhen(w.options(), c.signal, once(measuring())))
 			if r.Exit != c.exit || !r.Stop || r.Case.Outcome != results.Interrupted || !strings.Contains(r.Case.Reason, "interrupted ("+c.signal.String()+")") {
 				t.Errorf("exit %d, stop %v, outcome %s: %s", r.Exit, r.Stop, r.Case.Outcome, r.Case.Reason)
 			}
@@ -83,7 +83,7 @@ func TestTheSecondSignalKills(t *testing.T) {
 	c := streamCase(streamParams{Sources: 1, Channels: 1, Rate: 1000, Fault: "stuck", FaultAt: 100})
 	c.Duration = time.Hour
 	r := w.run(c, signalWhen(w.options(), syscall.SIGINT, func(p Progress) bool {
-		return measuring(p) || p.Phase == Draining
+		return p.Phase == Draining || p.Phase == Measured && received(p) > 0
 	}))
 	if r.Exit != results.ExitInterrupted || !r.Stop || !strings.Contains(r.Case.Reason, "killed by a second signal") {
 		t.Errorf("exit %d, stop %v: %s", r.Exit, r.Stop, r.Case.Reason)

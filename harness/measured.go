@@ -4,6 +4,7 @@ package harness
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"xbench/results"
@@ -24,11 +25,7 @@ func (t *trial) measured(err error) (results.Trial, []string) {
 	r := results.Trial{Number: t.number, Seed: t.seed}
 	r.Outcome = results.Pass
 	r.Waits = []results.Wait{}
-	complete := len(t.reports) > 0
-	for i := range t.workers {
-		complete = complete && t.reports[i] != nil
-	}
-	if complete {
+	if t.complete() {
 		t.books(&r)
 		t.rates(&r)
 		t.latencies(&r)
@@ -50,6 +47,11 @@ func (t *trial) measured(err error) (results.Trial, []string) {
 		r.Verified = false
 	}
 	return r, t.doubts
+}
+
+// complete reports whether the tasks of all workers have ended.
+func (t *trial) complete() bool {
+	return len(t.reports) > 0 && !slices.Contains(t.reports, nil)
 }
 
 // because puts the reason of a reason in front.

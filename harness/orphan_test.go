@@ -66,10 +66,10 @@ func TestAKilledWorkerEndsTheRun(t *testing.T) {
 			o := w.options()
 			var killed time.Time
 			var victim int
-			tell := o.Progress
+			tell, now := o.Progress, measuring()
 			o.Progress = func(p Progress) {
 				tell(p)
-				if killed.IsZero() && measuring(p) {
+				if killed.IsZero() && now(p) {
 					victim, killed = p.Workers[i].PID, time.Now()
 					if err := unix.Kill(victim, unix.SIGKILL); err != nil {
 						t.Error(err)
@@ -94,9 +94,9 @@ func TestAKilledWorkerEndsTheRun(t *testing.T) {
 // coordinatorMain is a coordinator that can be killed: it tells its workers' numbers once
 // they measure.
 func coordinatorMain() {
-	told := false
+	told, now := false, measuring()
 	r := Run(context.Background(), endless(), Options{Progress: func(p Progress) {
-		if !told && measuring(p) {
+		if !told && now(p) {
 			told = true
 			_ = json.NewEncoder(os.Stdout).Encode(p.Workers)
 		}

@@ -27,7 +27,7 @@ func Run(ctx context.Context, c Case, o Options) Report {
 	r := &runner{c: c, o: &o, clock: pace.Monotonic(), done: results.Case{Name: c.Name, Driver: c.Driver}}
 	r.done.Config = results.Config{
 		Processes: c.Processes, Loop: string(c.Loop), RatePerSec: c.Rate, Trace: c.Trace,
-		WarmupNs: int64(c.Warmup), DurationNs: int64(c.Duration),
+		WarmupNs: int64(c.Warmup), DurationNs: int64(c.Duration), Params: c.Params,
 	}
 	err := c.check()
 	for n := 1; err == nil && n <= c.Trials && r.good(); n++ {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -85,13 +86,41 @@ func (w *witness) run(c Case, o Options) Report {
 	return r
 }
 
-// measuring reports whether records arrive in the measured window.
-func measuring(p Progress) bool {
-	received := uint64(0)
-	for _, w := range p.Workers {
-		received += w.Received
+// measure is run for a case that has to measure something. On a machine that stands still for
+// all of such a short window nothing can be measured: then once more.
+func (w *witness) measure(c Case) Report {
+	w.t.Helper()
+	for attempt := 1; ; attempt++ {
+		r := w.run(c, w.options())
+		if !strings.Contains(r.Case.Reason, "nothing measured: no record arrived") || attempt == 5 {
+			return r
+		}
+		w.t.Logf("attempt %d: %s", attempt, r.Case.Reason)
+		w.seen, w.pids = nil, nil
 	}
-	return p.Phase == Measured && received > 0
+}
+
+// received adds up what the workers of p received.
+func received(p Progress) (n uint64) {
+	for _, w := range p.Workers {
+		n += w.Received
+	}
+	return n
+}
+
+// measuring says, of one progress after the other, whether records arrive in the measured
+// window: the first tells a number that may be that of the warm-up, the second a larger one.
+func measuring() func(Progress) bool {
+	first := uint64(0)
+	return func(p Progress) bool {
+		if p.Phase != Measured {
+			return false
+		}
+		if first == 0 {
+			first = received(p)
+		}
+		return first > 0 && received(p) > first
+	}
 }
 
 func TestRunOfAnOpenLoopSendsAndMeasuresExactlyThePlan(t *testing.T) {
@@ -102,7 +131,7 @@ func TestRunOfAnOpenLoopSendsAndMeasuresExactlyThePlan(t *testing.T) {
 			w := &witness{t: t}
 			c := streamCase(streamParams{Rate: 10_000})
 			c.Processes, c.Trials = processes, 2
-			r := w.run(c, w.options())
+			r := w.measure(c)
 			if r.Exit != results.ExitPass || r.Stop || r.Case.Outcome != results.Pass || r.Case.Reason != "" || !r.Case.Verified {
 				t.Fatalf("exit %d, stop %v, outcome %s (%s), verified %v", r.Exit, r.Stop, r.Case.Outcome, r.Case.Reason, r.Case.Verified)
 			}
@@ -135,9 +164,9 @@ func TestRunOfAnOpenLoopSendsAndMeasuresExactlyThePlan(t *testing.T) {
 			}
 			want := results.Config{
 				Processes: processes, Loop: "open", RatePerSec: 10_000, Connections: 2, Segments: 4 * processes, SegmentSize: 65536,
-				WarmupNs: int64(c.Warmup), DurationNs: int64(c.Duration),
+				WarmupNs: int64(c.Warmup), DurationNs: int64(c.Duration), Params: c.Params,
 			}
-			if r.Case.Config != want {
+			if !reflect.DeepEqual(r.Case.Config, want) {
 				t.Errorf("config %+v, want %+v", r.Case.Config, want)
 			}
 			if r.Case.BytesOnWire != 2000 || len(r.Case.Waits) != 1 || r.Case.Waits[0] != (results.Wait{Role: "source", Reason: "socket", Count: 6, Ns: 8000}) {
@@ -158,7 +187,7 @@ func TestRunOfAClosedLoop(t *testing.T) {
 			w := &witness{t: t}
 			c := streamCase(streamParams{})
 			c.Processes = processes
-			r := w.run(c, w.options())
+			r := w.measure(c)
 			if r.Exit != results.ExitPass || !r.Case.Verified || r.Case.RecordsSent == 0 || r.Case.RecordsSent != r.Case.RecordsReceived {
 				t.Fatalf("exit %d: %s; %d records sent, %d received", r.Exit, r.Case.Reason, r.Case.RecordsSent, r.Case.RecordsReceived)
 			}
@@ -197,7 +226,7 @@ func TestRunFindsEveryFault(t *testing.T) {
 		{"fail", results.ExitFailed, true, "): source stream[0]: the source gives up"},
 		{"open fails", results.ExitFailed, true, "): open: no such device"},
 		{"one number for all sources", results.ExitFailed, true, "source stream[1] has number 0 and 3 channels; number taken by \"stream[0]\""},
-		{"exits wrongly", results.ExitInvalid, true, "ended in mid-run: exit status 3"},
+		{"exits wrongly", results.ExitInvalid, true, "ended when it was closed: exit status 3"},
 		{"panic", results.ExitInvalid, true, "ended in mid-run: exit status 2: panic: the source has had enough"},
 	} {
 		t.Run(c.fault, func(t *testing.T) {
@@ -262,10 +291,11 @@ func TestRunRefusesACaseThatCannotBeMade(t *testing.T) {
 func TestRunDoubtsARateThatWasNotSustained(t *testing.T) {
 	t.Parallel()
 	w := &witness{t: t}
-	c := streamCase(streamParams{Sources: 1, Channels: 1, Rate: 1000, Fault: "slow", FaultAt: 60})
-	r := w.run(c, w.options())
-	if r.Exit != results.ExitPass || r.Case.RecordsSent != 120 {
-		t.Errorf("exit %d (%s), %d records sent, want 120", r.Exit, r.Case.Reason, r.Case.RecordsSent)
+	c := streamCase(streamParams{Sources: 1, Channels: 1, Rate: 1000, Fault: "slow", FaultAt: 450})
+	c.Duration = 480 * time.Millisecond
+	r := w.measure(c)
+	if r.Exit != results.ExitPass || r.Case.RecordsSent != 500 {
+		t.Errorf("exit %d (%s), %d records sent, want 500", r.Exit, r.Case.Reason, r.Case.RecordsSent)
 	}
 	if !slices.ContainsFunc(r.Warnings, func(s string) bool { return strings.Contains(s, "the planned rate was not sustained") }) {
 		t.Errorf("warnings %q", r.Warnings)
@@ -277,7 +307,7 @@ func TestRunLeavesNoProcessOfADriverBehind(t *testing.T) {
 	t.Parallel()
 	w := &witness{t: t}
 	file := filepath.Join(t.TempDir(), "pid")
-	r := w.run(streamCase(streamParams{Sources: 1, Channels: 1, ChildFile: file}), w.options())
+	r := w.measure(streamCase(streamParams{Sources: 1, Channels: 1, ChildFile: file}))
 	if r.Exit != results.ExitPass {
 		t.Errorf("exit %d: %s", r.Exit, r.Case.Reason)
 	}

@@ -117,7 +117,10 @@ func (t *trial) fail(reason string) {
 // lost says how a worker ended that should not have.
 func (t *trial) lost(w *member) error {
 	when := "in mid-run"
-	if t.phase() == Starting {
+	switch {
+	case t.complete():
+		when = "when it was closed"
+	case t.phase() == Starting:
 		when = "while it was started"
 	}
 	reason := fmt.Sprintf("%v ended %s: %s", w, when, w.gone)
