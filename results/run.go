@@ -54,14 +54,3 @@ func (r *Run) Warn(doubt string) {
 	}
 	r.Warnings = append(r.Warnings, doubt)
 }
-
-// Verified reports whether there is at least one case and every record of all of them was
-// found again.
-func (r *Run) Verified() bool {
-	for i := range r.Cases {
-		if !r.Cases[i].Verified {
-			return false
-		}
-	}
-	return len(r.Cases) > 0
-}
