@@ -20,8 +20,8 @@ import (
 	"xbench/results"
 )
 
-// binary is xbench itself, built once: what a user starts.
-var binary string
+// program is xbench itself, built once: what a user starts.
+var program string
 
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -29,8 +29,8 @@ func TestMain(m *testing.M) {
 	if err != nil {
 		panic(err)
 	}
-	binary = filepath.Join(folder, "xbench")
-	build := exec.Command("go", "build", "-o", binary, "-ldflags", "-X main.revision=0123456789abcdef", ".")
+	program = filepath.Join(folder, "xbench")
+	build := exec.Command("go", "build", "-o", program, "-ldflags", "-X main.revision=0123456789abcdef", ".")
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
 		os.Exit(1)
@@ -83,7 +83,7 @@ func (w *watched) await(t *testing.T, word string) {
 func beginRun(t *testing.T, args ...string) *session {
 	t.Helper()
 	s := &session{out: t.TempDir()}
-	s.Cmd = exec.Command(binary, append([]string{"run", "--out", s.out, "--case", "keyed", "--rate", "5k", "--warmup", "50ms", "--duration", "300ms"}, args...)...)
+	s.Cmd = exec.Command(program, append([]string{"run", "--out", s.out, "--case", "keyed", "--rate", "5k", "--warmup", "50ms", "--duration", "300ms"}, args...)...)
 	s.Stdout, s.Stderr = &s.stdout, &s.stderr
 	if err := s.Start(); err != nil {
 		t.Fatal(err)
@@ -290,7 +290,7 @@ func TestResultsThatCannotBeWritten(t *testing.T) {
 		}
 		defer full.Close()
 		s := &session{out: t.TempDir()}
-		s.Cmd = exec.Command(binary, "run", "--out", s.out, "--case", "keyed", "--rate", "5k", "--warmup", "0s", "--duration", "100ms")
+		s.Cmd = exec.Command(program, "run", "--out", s.out, "--case", "keyed", "--rate", "5k", "--warmup", "0s", "--duration", "100ms")
 		s.Stdout, s.Stderr = full, &s.stderr
 		if err := s.Start(); err != nil {
 			t.Fatal(err)
@@ -310,7 +310,7 @@ func TestResultsThatCannotBeWritten(t *testing.T) {
 // A worker that is started by hand says so, and does not hang.
 func TestAWorkerStartedByHand(t *testing.T) {
 	t.Parallel()
-	s := &session{Cmd: exec.Command(binary, "worker")}
+	s := &session{Cmd: exec.Command(program, "worker")}
 	s.Stdout, s.Stderr = &s.stdout, &s.stderr
 	if err := s.Start(); err != nil {
 		t.Fatal(err)
