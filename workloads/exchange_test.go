@@ -182,6 +182,9 @@ func TestRecordingTimes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if rate, err := traceRate(Load{Trace: "flights", Speed: 1_000_000}, time.Second); err != nil || rate < 2570 || rate > 2577 {
+		t.Errorf("a million times faster, there are %v flights a second: %v", rate, err)
+	}
 	const last = 89*24*time.Hour + 21*time.Hour + 40*time.Minute // 1 January 00:47 to 31 March 22:27
 	if got := fast.times[19_999]; got != last/1_000_000 {
 		t.Errorf("a million times faster, the last flight leaves at %v", got)

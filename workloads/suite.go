@@ -261,7 +261,7 @@ func (s suiteParser) parseCase(node ast.Node, defaults map[string]entry) (c Case
 
 // resolve makes the path of a trace one that is good for workers too, wherever they are started.
 func (s suiteParser) resolve(c *Case) {
-	if c.Trace == "" || filepath.IsAbs(c.Trace) || fs.ValidPath(c.Trace) && slices.Contains(strings.Split(embeddedTraces(), ", "), c.Trace) {
+	if c.Trace == "" || filepath.IsAbs(c.Trace) || slices.Contains(strings.Split(embeddedTraces(), ", "), c.Trace) {
 		return
 	}
 	if abs, err := filepath.Abs(filepath.Join(filepath.Dir(s.file), c.Trace)); err == nil {

@@ -85,12 +85,8 @@ func traceRate(l Load, within time.Duration) (float64, error) {
 	if x.Events == 0 {
 		return 0, keyError("trace", "%s: it holds no event", l.Trace)
 	}
-	if l.Speed > 0 {
-		// The end of the last block is not in the index. Its beginning is close enough for a number that is only told.
-		last := x.Blocks[len(x.Blocks)-1]
-		if span := last.Time.Seconds(); span > 0 {
-			return float64(last.First) / span * l.Speed, nil
-		}
+	if span := x.Blocks[len(x.Blocks)-1].End.Seconds(); l.Speed > 0 && span > 0 {
+		return float64(x.Events) / span * l.Speed, nil
 	}
 	return float64(x.Events) / within.Seconds(), nil
 }

@@ -12,9 +12,10 @@
 //	block    "xblk"  stored u32  raw u32  events u32  first u64  checksum u32 of the content
 //	         checksum u32 of the block's head up to here, then the content: stored bytes,
 //	         one zstd frame, which unpacks to raw bytes
-//	index    "xidx"  blocks u32  length u32, then length bytes: three uvarints per block: its
-//	         length in the file with its head, its events, and its first event's time less
-//	         that of the block before; checksum u32 of the index up to here
+//	index    "xidx"  blocks u32  length u32, then length bytes: four uvarints per block: its
+//	         length in the file with its head, its events, its first event's time less the
+//	         last one's of the block before, and its last event's time less its first
+//	         one's; checksum u32 of the index up to here
 //	trailer  index offset u64  events u64  checksum u32 of these two  "XTRACE\x1a\n"
 //
 // start is the instant of time 0 in nanoseconds since 1970 UTC, 0 when not known. first is the number of

@@ -24,13 +24,15 @@ type indexEntry struct {
 	bytes  uint64 // in the file, with its head
 	events uint64
 	first  int64 // time of its first event
+	last   int64 // time of its last event
 }
 
 func (x *index) add(e indexEntry) {
 	x.body = binary.AppendUvarint(x.body, e.bytes)
 	x.body = binary.AppendUvarint(x.body, e.events)
 	x.body = binary.AppendUvarint(x.body, uint64(e.first-x.last))
-	x.last = e.first
+	x.body = binary.AppendUvarint(x.body, uint64(e.last-e.first))
+	x.last = e.last
 	x.blocks++
 }
 
@@ -49,7 +51,8 @@ type Position struct {
 	Bytes  int64         // with its head
 	First  uint64        // number of its first event, from 0
 	Events int           // in it
-	Time   time.Duration // of its first event
+	Begin  time.Duration // time of its first event
+	End    time.Duration // time of its last event
 }
 
 // Index is what the end of a whole trace tells without reading its blocks.
@@ -104,23 +107,29 @@ func parseIndex(raw []byte, offset int64, events uint64) ([]Position, error) {
 	body := raw[indexHeadBytes : len(raw)-4]
 	count := binary.LittleEndian.Uint32(raw[4:])
 	if string(raw[:4]) != magicIndex || crc32.Checksum(raw[:len(raw)-4], castagnoli) != binary.LittleEndian.Uint32(raw[len(raw)-4:]) ||
-		int64(binary.LittleEndian.Uint32(raw[8:])) != int64(len(body)) || int64(count)*3 > int64(len(body)) {
+		int64(binary.LittleEndian.Uint32(raw[8:])) != int64(len(body)) || int64(count)*4 > int64(len(body)) {
 		return nil, errors.New("checksum of the index does not match")
 	}
 	blocks := make([]Position, 0, count)
-	at, first, moment := int64(headerBytes), uint64(0), int64(0)
+	at, first, moment := int64(headerBytes), uint64(0), time.Duration(0)
 	for range count {
-		bytes, n1 := binary.Uvarint(body)
-		inBlock, n2 := binary.Uvarint(body[max(n1, 0):])
-		later, n3 := binary.Uvarint(body[max(n1, 0)+max(n2, 0):])
-		if n1 <= 0 || n2 <= 0 || n3 <= 0 || bytes > blockHeadBytes+blockStoredMax || inBlock > blockMaxEvents || later > uint64(math.MaxInt64-moment) {
+		var v [4]uint64
+		for i := range v {
+			n := 0
+			if v[i], n = binary.Uvarint(body); n <= 0 {
+				return nil, fmt.Errorf("entry %d of the index is cut off", len(blocks))
+			}
+			body = body[n:]
+		}
+		inFile, inBlock, gap, length := v[0], v[1], v[2], v[3]
+		if inFile > blockHeadBytes+blockStoredMax || inBlock > blockMaxEvents ||
+			gap > uint64(math.MaxInt64-moment) || length > uint64(math.MaxInt64-moment)-gap {
 			return nil, fmt.Errorf("entry %d of the index makes no sense", len(blocks))
 		}
-		body = body[n1+n2+n3:]
-		moment += int64(later)
-		blocks = append(blocks, Position{Offset: at, Bytes: int64(bytes), First: first, Events: int(inBlock), Time: time.Duration(moment)})
-		at += int64(bytes)
-		first += inBlock
+		b := Position{Offset: at, Bytes: int64(inFile), First: first, Events: int(inBlock), Begin: moment + time.Duration(gap)}
+		b.End = b.Begin + time.Duration(length)
+		blocks = append(blocks, b)
+		at, first, moment = at+b.Bytes, first+inBlock, b.End
 	}
 	if len(body) != 0 || at != offset || first != events {
 		return nil, fmt.Errorf("index of %d events up to byte %d, of %d up to byte %d in the file", first, at, events, offset)

@@ -140,7 +140,7 @@ func (r *Reader) openBlock() error {
 	if err := r.verify(int(h.events)); err != nil {
 		return r.corrupt(at, err.Error())
 	}
-	r.rebuilt.add(indexEntry{bytes: uint64(r.offset - at), events: uint64(h.events), first: r.block.time})
+	r.rebuilt.add(indexEntry{bytes: uint64(r.offset - at), events: uint64(h.events), first: r.block.time, last: r.last})
 	return nil
 }
 

@@ -108,7 +108,7 @@ func TestRoundTrip(t *testing.T) {
 			t.Fatalf("index %+v, %v", x, err)
 		}
 		for _, b := range x.Blocks {
-			if events[b.First].Time != b.Time || string(file.Bytes()[b.Offset:b.Offset+4]) != magicBlock {
+			if events[b.First].Time != b.Begin || events[b.First+uint64(b.Events)-1].Time != b.End || string(file.Bytes()[b.Offset:b.Offset+4]) != magicBlock {
 				t.Fatalf("block %+v of %+v", b, x)
 			}
 		}
@@ -273,6 +273,43 @@ func TestHostileBlocks(t *testing.T) {
 	good := slices.Concat(times, names)
 	if got, err := read(bytes.NewReader(crafted(1, uint32(len(good)), packed(good)))); len(got) != 1 || got[0].Key != "k" {
 		t.Errorf("the block that they are variants of: %v, %v", got, err)
+	}
+}
+
+// An index under a good checksum that lies is an error, and so is one that is not of this file.
+func TestHostileIndexes(t *testing.T) {
+	const offset, events = headerBytes + 100, 7
+	good := indexEntry{bytes: 100, events: events, first: 5, last: 9}
+	for name, c := range map[string]struct {
+		entries []indexEntry
+		spoil   func(x *index)
+	}{
+		"none":               {nil, nil},
+		"another offset":     {[]indexEntry{{bytes: 99, events: events}}, nil},
+		"other events":       {[]indexEntry{{bytes: 100, events: events + 1}}, nil},
+		"too many events":    {[]indexEntry{{bytes: 100, events: blockMaxEvents + 1}}, nil},
+		"block too long":     {[]indexEntry{{bytes: 1 << 40, events: events}}, nil},
+		"times overflow":     {[]indexEntry{{bytes: 50, events: 3, first: 1<<63 - 1, last: 1<<63 - 1}, {bytes: 50, events: 4, first: 0, last: 0}}, nil},
+		"fewer than it says": {[]indexEntry{good}, func(x *index) { x.blocks++ }},
+		"more than it says":  {[]indexEntry{good}, func(x *index) { x.blocks-- }},
+		"huge count":         {[]indexEntry{good}, func(x *index) { x.blocks = 1<<32 - 1 }},
+		"cut off":            {[]indexEntry{good}, func(x *index) { x.body = append(x.body[:3], 0xff) }},
+	} {
+		var x index
+		for _, e := range c.entries {
+			x.add(e)
+		}
+		if c.spoil != nil {
+			c.spoil(&x)
+		}
+		if blocks, err := parseIndex(x.appendTo(nil), offset, events); err == nil {
+			t.Errorf("%s: %+v", name, blocks)
+		}
+	}
+	var x index
+	x.add(good)
+	if blocks, err := parseIndex(x.appendTo(nil), offset, events); err != nil || len(blocks) != 1 || blocks[0].Begin != 5 || blocks[0].End != 9 {
+		t.Errorf("the index that they are variants of: %+v, %v", blocks, err)
 	}
 }
 

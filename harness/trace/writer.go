@@ -28,7 +28,7 @@ const (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// Writer writes one trace. It keeps one block in memory, and 30 bytes at most for each block
+// Writer writes one trace. It keeps one block in memory, and 40 bytes at most for each block
 // that it has written. It belongs to one goroutine.
 type Writer struct {
 	dst    io.Writer
@@ -99,7 +99,7 @@ func (w *Writer) Flush() error {
 	w.out = out
 	blockHead{stored: uint32(stored), raw: uint32(len(w.raw)), events: uint32(n), first: w.events - uint64(n)}.put(out)
 
-	w.index.add(indexEntry{bytes: uint64(len(out)), events: uint64(n), first: w.block.times[0]})
+	w.index.add(indexEntry{bytes: uint64(len(out)), events: uint64(n), first: w.block.times[0], last: int64(w.last)})
 	w.block.reset()
 	return w.write(out)
 }
