@@ -66,6 +66,11 @@ func (s *memStream) writev(vectors [][]byte) error {
 	return nil
 }
 
+func (s *memStream) closeWrite() error {
+	s.out.closed = true
+	return nil
+}
+
 func (s *memStream) close() error {
 	s.in.closed, s.out.closed = true, true
 	return nil

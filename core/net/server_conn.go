@@ -7,6 +7,7 @@ import (
 	"errors"
 	"runtime/pprof"
 	"sync"
+	"time"
 
 	"xbench/core/meter"
 	"xbench/core/net/frame"
@@ -26,9 +27,10 @@ type serverConn struct {
 	recv  serverReceiver // owned by the receiving goroutine
 	send  serverSender   // owned by the sending goroutine
 
-	once sync.Once
-	done chan struct{} // closed when the connection fails or ends
-	err  error         // why; set before done is closed
+	dropped chan struct{} // closed when a peer that was told that it is broken has said everything
+	once    sync.Once
+	done    chan struct{} // closed when the connection fails or ends
+	err     error         // why; set before done is closed
 }
 
 // noteKind says what a note for the server's sender is about.
@@ -58,7 +60,7 @@ type note struct {
 func newServerConn(s stream, peer string, registry *partition.Registry, o Options) *serverConn {
 	c := &serverConn{
 		stream: s, peer: peer, registry: registry, clock: o.Clock, waits: o.Waits, traffic: o.Traffic,
-		inbox: newInbox[note](), done: make(chan struct{}),
+		inbox: newInbox[note](), dropped: make(chan struct{}), done: make(chan struct{}),
 	}
 	c.recv = serverReceiver{conn: c, readers: map[frame.ChannelID]*viewReader{}, early: map[frame.ChannelID]*partition.EarlyRequest{}}
 	c.send = newServerSender(c)
@@ -97,6 +99,10 @@ func (c *serverConn) release() {
 func (c *serverConn) recvLoop() {
 	for {
 		if err := c.recv.receiveOnce(); err != nil {
+			if c.recv.broken {
+				close(c.dropped)
+				<-c.done // the sender ends the connection, when the peer has been told
+			}
 			c.end(err)
 			return
 		}
@@ -107,6 +113,9 @@ func (c *serverConn) sendLoop() {
 	for {
 		worked, err := c.send.sendOnce()
 		if err != nil {
+			if c.send.last != nil {
+				c.part()
+			}
 			c.end(err)
 			return
 		}
@@ -118,6 +127,21 @@ func (c *serverConn) sendLoop() {
 		case <-c.done:
 			return
 		}
+	}
+}
+
+// part gives the peer time to read its last message. Closing at once, with bytes of its unread, would reset the connection, and the message
+// could be lost with it.
+func (c *serverConn) part() {
+	if c.stream.closeWrite() != nil {
+		return
+	}
+	timer := time.NewTimer(partingTimeout)
+	defer timer.Stop()
+	select {
+	case <-c.dropped:
+	case <-timer.C:
+	case <-c.done:
 	}
 }
 

@@ -25,6 +25,7 @@ type serverReceiver struct {
 	in      []byte // read, not handled yet: in[:have]
 	have    int
 	whole   uint64 // requests so far
+	broken  bool   // what the peer sends is no request; it was told, and the rest is dropped
 	vector  [1][]byte
 	readers map[frame.ChannelID]*viewReader
 	early   map[frame.ChannelID]*partition.EarlyRequest // those of the readers that wait for their partition
@@ -43,6 +44,10 @@ func (s *serverReceiver) receiveOnce() error {
 	if err != nil {
 		return s.explain(err)
 	}
+	if s.broken {
+		s.have = 0
+		return nil
+	}
 	rest := s.in[:s.have]
 	for len(rest) >= frame.HeaderSize {
 		h, err := frame.ParseHeader(rest)
@@ -50,16 +55,18 @@ func (s *serverReceiver) receiveOnce() error {
 			err = fmt.Errorf("a request of %d bytes, at most %d are allowed: %w", h.Length, requestBytes, frame.ErrPeer)
 		}
 		if err != nil {
-			return s.fatal(err)
+			s.fatal(err)
+			return nil
 		}
 		if len(rest) < h.Length {
 			break
 		}
 		m, err := frame.ParseRequest(h.ID, rest[frame.HeaderSize:h.Length])
 		if err != nil {
-			return s.fatal(err)
+			s.fatal(err)
+			return nil
 		}
-		if err := s.handle(&m); err != nil {
+		if err := s.handle(&m); err != nil || s.broken {
 			return err
 		}
 		rest = rest[h.Length:]
@@ -88,11 +95,10 @@ func (s *serverReceiver) explain(err error) error {
 }
 
 // fatal tells the peer what it did and ends the connection once that is written: bytes that are no messages (wire.md 4.6: bad magic,
-// unknown id, a number that must be positive).
-func (s *serverReceiver) fatal(err error) error {
+// unknown id, a number that must be positive). Until then the receiver drops what comes.
+func (s *serverReceiver) fatal(err error) {
 	s.conn.inbox.put(note{kind: noteFatal, message: appendFatal(nil, err), err: err})
-	<-s.conn.done
-	return err
+	s.broken, s.have = true, 0
 }
 
 // complain tells the peer that a whole message makes no sense here. The connection stays open: Flink's consumers close it.

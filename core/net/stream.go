@@ -3,6 +3,7 @@
 package net
 
 import (
+	"errors"
 	"io"
 	"net"
 	"syscall"
@@ -20,6 +21,8 @@ type stream interface {
 	readv(vectors [][]byte, partial uint64) (int, error)
 	// writev writes all of the vectors, which it may cut up.
 	writev(vectors [][]byte) error
+	// closeWrite says that nothing more will be written: the peer comes to the end of what it reads, and can still write.
+	closeWrite() error
 	close() error
 }
 
@@ -135,6 +138,8 @@ func (s *tcpStream) tryWrite(fd uintptr) (done bool) {
 	return true
 }
 
+func (s *tcpStream) closeWrite() error { return s.conn.CloseWrite() }
+
 func (s *tcpStream) close() error {
 	s.timer.stop()
 	return s.conn.Close()
@@ -203,6 +208,13 @@ func (s *plainStream) flush() error {
 	_, err := s.conn.Write(s.scratch)
 	s.scratch = s.scratch[:0]
 	return err
+}
+
+func (s *plainStream) closeWrite() error {
+	if c, ok := s.conn.(interface{ CloseWrite() error }); ok { // TLS has it
+		return c.CloseWrite()
+	}
+	return errors.ErrUnsupported
 }
 
 func (s *plainStream) close() error {
