@@ -7,7 +7,6 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
-
 	"fmt"
 
 	"xbench/core"
