@@ -72,6 +72,7 @@ type tcpStream struct {
 
 func (s *tcpStream) readv(vectors [][]byte, partial uint64) (int, error) {
 	s.in, s.partial = vectors, partial
+	s.timer.moved(partial)
 	if err := s.raw.Read(s.readOnce); err != nil {
 		return 0, s.timer.explain(err)
 	}
