@@ -23,8 +23,6 @@ const (
 	DefaultSegmentSize = 32 << 10
 	DefaultExclusive   = 2
 	DefaultFloating    = 8
-
-	DefaultPartitionTimeout = 10 * time.Second
 )
 
 // Options say what an exchange is made of. The zero value is Flink's defaults without a port of its own.
@@ -45,8 +43,11 @@ type Options struct {
 	Lost func(peer string, err error)
 	// RequestTimeout bounds the wait for exclusive buffers; 0: 30 s.
 	RequestTimeout time.Duration
-	// PartitionTimeout bounds how long a request waits for a partition that is not there yet; 0: 10 s.
-	PartitionTimeout time.Duration
+	// PartitionTimeout is for how long a request waits at its producer for a partition that is not there yet, before the consumer hears of it
+	// and asks again, until it has waited for twice BackoffMax altogether; 0: 10 s each. A negative PartitionTimeout: not at all.
+	PartitionTimeout, BackoffMax time.Duration
+	// Connections is how many connections there are to one other process; 0: one.
+	Connections int
 	// FrameTimeout bounds how long a peer may take over one frame that it has begun; 0: 30 s.
 	FrameTimeout time.Duration
 	// Clock tells the time; nil: the host's monotonic clock.
@@ -65,7 +66,7 @@ func (o *Options) complete() error {
 	set(&o.SegmentSize, DefaultSegmentSize)
 	set(&o.Floating, DefaultFloating)
 	if o.PartitionTimeout == 0 {
-		o.PartitionTimeout = DefaultPartitionTimeout
+		o.PartitionTimeout = net.DefaultPartitionTimeout
 	}
 	if !o.NoExclusive {
 		set(&o.Exclusive, DefaultExclusive)
@@ -92,7 +93,9 @@ type Exchange struct {
 	client   *net.Client
 	flusher  *flusher
 	traffic  meter.Traffic
-	deserted chan struct{} // closed when the exchange is closed and its last writer or reader has left
+
+	taskEvents net.TaskEvents
+	deserted   chan struct{} // closed when the exchange is closed and its last writer or reader has left
 
 	mu struct {
 		sync.Mutex
@@ -116,7 +119,10 @@ func Open(o Options) (*Exchange, error) {
 	x := &Exchange{o: o, pool: pool, registry: partition.NewRegistry(o.PartitionTimeout), flusher: newFlusher(o.Clock), deserted: make(chan struct{})}
 	x.mu.writers = map[*Writer]struct{}{}
 	x.mu.readers = map[*Reader]struct{}{}
-	no := net.Options{Clock: o.Clock, Waits: o.Waits, Traffic: &x.traffic, TLS: o.TLS, Lost: o.Lost, FrameTimeout: o.FrameTimeout}
+	no := net.Options{
+		Clock: o.Clock, Waits: o.Waits, Traffic: &x.traffic, TLS: o.TLS, TaskEvents: &x.taskEvents, Lost: o.Lost,
+		PartitionTimeout: o.PartitionTimeout, BackoffMax: o.BackoffMax, Connections: o.Connections, FrameTimeout: o.FrameTimeout,
+	}
 	x.client = net.NewClient(no)
 	if o.Listen != "" {
 		if x.server, err = net.Listen(o.Listen, x.registry, no); err != nil {

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"xbench/core/buffer"
 	"xbench/core/net"
@@ -148,8 +149,8 @@ func TestPortInUse(t *testing.T) {
 }
 
 func TestPartitionThatNeverComes(t *testing.T) {
-	out := open(t, Options{Listen: "127.0.0.1:0", Segments: 4, SegmentSize: 64, PartitionTimeout: 1})
-	in := open(t, Options{Segments: 64, SegmentSize: 64})
+	out := open(t, Options{Listen: "127.0.0.1:0", Segments: 4, SegmentSize: 64, PartitionTimeout: time.Millisecond})
+	in := open(t, Options{Segments: 64, SegmentSize: 64, PartitionTimeout: 500 * time.Millisecond, BackoffMax: time.Second})
 	r := newReader(t, in, inputs(out.Addr(), 7, 1))
 	defer r.Close()
 	var notFound *net.PartitionNotFoundError

@@ -36,6 +36,7 @@ type Reader struct {
 	gates []*gate.InputGate
 	input input
 
+	upstream      []func(event []byte) error // to the producer of each channel
 	deserializers []*serde.Deserializer
 	current       *serde.Deserializer // of the buffer being read; nil: none
 	held          buffer.Buffer
@@ -91,23 +92,41 @@ func (x *Exchange) NewReader(ctx context.Context, o ReaderOptions) (_ *Reader, e
 	}
 	for k, inputs := range o.Gates {
 		for i, in := range inputs {
-			if err := x.open(ctx, r.gates[k], i, in); err != nil {
+			send, err := x.open(ctx, r.gates[k], i, in)
+			if err != nil {
 				r.Close()
 				return nil, fmt.Errorf("core: input %d.%d (%s): %w", k, i, in.Address, err)
 			}
+			r.upstream = append(r.upstream, send)
 		}
 	}
 	return r, nil
 }
 
-// open makes channel i of a gate and requests its subpartition.
-func (x *Exchange) open(ctx context.Context, g *gate.InputGate, i int, in Input) error {
-	if in.Address != "" {
-		var id frame.ChannelID
-		_, _ = rand.Read(id[:]) // it never fails
-		return x.client.Open(ctx, g, i, in.Address, in.Partition, in.Subpartition, id)
+// open makes channel i of a gate, requests its subpartition, and returns how to send an event to its producer.
+func (x *Exchange) open(ctx context.Context, g *gate.InputGate, i int, in Input) (send func(event []byte) error, err error) {
+	if in.Address == "" {
+		g.OpenLocal(i, x.registry, in.Partition, in.Subpartition)
+		return func(event []byte) error { return x.publish(in.Partition, event) }, nil
 	}
-	g.OpenLocal(i, x.registry, in.Partition, in.Subpartition)
+	var id frame.ChannelID
+	_, _ = rand.Read(id[:]) // it never fails
+	ch, err := x.client.Open(ctx, g, i, in.Address, in.Partition, in.Subpartition, id)
+	if err != nil {
+		return nil, err
+	}
+	return func(event []byte) error { ch.SendTaskEvent(event); return nil }, nil
+}
+
+// publish delivers an event to a task of this process.
+func (x *Exchange) publish(id frame.ResultPartitionID, event []byte) error {
+	e, err := frame.ParseEvent(event)
+	if err != nil {
+		return err
+	}
+	if !x.taskEvents.Publish(id, e) {
+		return fmt.Errorf("core: partition %v: nobody listens for task events", id)
+	}
 	return nil
 }
 
@@ -203,6 +222,12 @@ func (r *Reader) release() {
 		r.held.Recycle()
 		r.held = buffer.Buffer{}
 	}
+}
+
+// SendTaskEvent sends an event against the stream, to the task that writes a channel. That nobody listens there fails the channel, or, of
+// a local one, is the error.
+func (r *Reader) SendTaskEvent(channel int, e frame.Event) error {
+	return r.upstream[channel](frame.AppendEvent(nil, e))
 }
 
 // Resume lets a channel go on after an event that blocked it.

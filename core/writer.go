@@ -37,6 +37,9 @@ type WriterOptions struct {
 	BufferTimeout time.Duration
 	// MaxBuffers bounds the partition's share of the memory; 0: Flink's rule for bounded partitions, Exclusive a subpartition + Floating.
 	MaxBuffers int
+	// TaskEvents hears what readers send against the stream. It is called by other goroutines than the task and must not block; nil: nobody
+	// listens.
+	TaskEvents func(frame.Event)
 }
 
 // Writer is a task's output (Flink: RecordWriter over a result partition). One goroutine, its task, may call it; Fail is for anybody.
@@ -80,6 +83,9 @@ func (x *Exchange) NewWriter(ctx context.Context, o WriterOptions) (*Writer, err
 		part.Fail(err)
 		part.Close()
 		return nil, err
+	}
+	if o.TaskEvents != nil {
+		x.taskEvents.Subscribe(o.Partition, o.TaskEvents)
 	}
 	if o.BufferTimeout > 0 {
 		x.flusher.add(part, o.BufferTimeout)
@@ -232,6 +238,9 @@ func (w *Writer) Fail(cause error) {
 // Close is the task's last call, whatever happened before. Without End the readers hear that the data is not complete.
 func (w *Writer) Close() {
 	w.x.flusher.remove(w.part)
+	if w.o.TaskEvents != nil {
+		w.x.taskEvents.Unsubscribe(w.o.Partition)
+	}
 	w.part.Close()
 	w.cancel(ErrClosed)
 	w.x.leave(w, nil)

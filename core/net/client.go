@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"net"
 	"sync"
 
@@ -21,9 +22,22 @@ type Client struct {
 
 	mu struct {
 		sync.Mutex
-		conns  map[string]*dial
+		conns  map[connKey]*dial
 		closed bool
 	}
+}
+
+// connKey names a connection: the address, and which of several to it (Flink: ConnectionID).
+type connKey struct {
+	address string
+	index   int
+}
+
+// key picks the connection of a channel: with several, they share the channels by a hash.
+func (c *Client) key(address string, channel frame.ChannelID) connKey {
+	h := fnv.New32a()
+	_, _ = h.Write(channel[:])
+	return connKey{address, int(h.Sum32() % uint32(c.o.Connections))}
 }
 
 // dial is one address's connection, made or in the making. done is closed when conn or err is set.
@@ -35,42 +49,58 @@ type dial struct {
 
 // NewClient makes a client without any connection.
 func NewClient(o Options) *Client {
+	if o.PartitionTimeout == 0 {
+		o.PartitionTimeout = DefaultPartitionTimeout
+	}
+	if o.BackoffMax == 0 {
+		o.BackoffMax = DefaultBackoffMax
+	}
+	o.Connections = max(1, o.Connections)
 	c := &Client{o: o}
-	c.mu.conns = map[string]*dial{}
+	c.mu.conns = map[connKey]*dial{}
 	return c
+}
+
+// SendTaskEvent sends an event (as frame.AppendEvent writes it) to the producing task of a channel that Open made.
+func (ch *Channel) SendTaskEvent(event []byte) { ch.conn.sendTaskEvent(ch.remote, event) }
+
+// Channel is an open channel as its connection knows it.
+type Channel struct {
+	conn   *clientConn
+	remote *gate.RemoteChannel
 }
 
 // Open makes channel i of a gate a remote one: it takes the channel's exclusive buffers, connects to the address where there is no
 // connection yet, and asks for subpartition sub of the partition. What goes wrong later the task finds in its gate.
-func (c *Client) Open(ctx context.Context, g *gate.InputGate, i int, address string, id frame.ResultPartitionID, sub int, channel frame.ChannelID) error {
-	conn, err := c.connect(ctx, address)
+func (c *Client) Open(ctx context.Context, g *gate.InputGate, i int, address string, id frame.ResultPartitionID, sub int, channel frame.ChannelID) (*Channel, error) {
+	conn, err := c.connect(ctx, c.key(address, channel))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	ch, err := g.OpenRemote(ctx, i, channel, conn.post)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return conn.open(ch, id, sub)
+	return &Channel{conn: conn, remote: ch}, conn.open(ch, id, sub)
 }
 
-// connect returns the connection to an address, and makes it if there is none that works.
-func (c *Client) connect(ctx context.Context, address string) (*clientConn, error) {
+// connect returns a connection, and makes it if there is none that works.
+func (c *Client) connect(ctx context.Context, key connKey) (*clientConn, error) {
 	for {
 		c.mu.Lock()
 		if c.mu.closed {
 			c.mu.Unlock()
 			return nil, errClientClosed
 		}
-		d := c.mu.conns[address]
+		d := c.mu.conns[key]
 		mine := d == nil
 		if mine {
 			d = &dial{done: make(chan struct{})}
-			c.mu.conns[address] = d
+			c.mu.conns[key] = d
 		}
 		c.mu.Unlock()
 		if mine {
-			c.dial(ctx, address, d)
+			c.dial(ctx, key, d)
 		}
 		select {
 		case <-d.done:
@@ -84,7 +114,7 @@ func (c *Client) connect(ctx context.Context, address string) (*clientConn, erro
 		if err == nil {
 			return d.conn, nil
 		}
-		c.forget(address, d)
+		c.forget(key, d)
 		// The connection that somebody else made has ended since, or they gave up: worth a try of our own.
 		if mine || d.conn == nil && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
 			return nil, err
@@ -93,8 +123,9 @@ func (c *Client) connect(ctx context.Context, address string) (*clientConn, erro
 }
 
 // dial connects and starts the connection's goroutines.
-func (c *Client) dial(ctx context.Context, address string, d *dial) {
+func (c *Client) dial(ctx context.Context, key connKey, d *dial) {
 	defer close(d.done)
+	address := key.address
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, "tcp", address)
 	if err == nil && c.o.TLS != nil {
@@ -120,14 +151,14 @@ func (c *Client) dial(ctx context.Context, address string, d *dial) {
 	}
 	c.running.Go(func() {
 		d.conn.run()
-		c.forget(address, d)
+		c.forget(key, d)
 	})
 }
 
-func (c *Client) forget(address string, d *dial) {
+func (c *Client) forget(key connKey, d *dial) {
 	c.mu.Lock()
-	if c.mu.conns[address] == d {
-		delete(c.mu.conns, address)
+	if c.mu.conns[key] == d {
+		delete(c.mu.conns, key)
 	}
 	c.mu.Unlock()
 }

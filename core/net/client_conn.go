@@ -28,8 +28,8 @@ type clientConn struct {
 
 	mu struct {
 		sync.Mutex
-		channels map[frame.ChannelID]*gate.RemoteChannel
-		err      error // the first reason why the connection ended
+		requests map[frame.ChannelID]*request // of the channels that are open
+		err      error                        // the first reason why the connection ended
 	}
 }
 
@@ -38,41 +38,46 @@ type intent struct {
 	kind    intentKind
 	channel *gate.RemoteChannel
 	what    gate.Intent            // kindChannel
-	request frame.PartitionRequest // kindRequest
+	request frame.PartitionRequest // kindRequest; kindTaskEvent: whose producer
+	event   []byte                 // kindTaskEvent
 	id      frame.ChannelID        // kindUnknown
 }
 
 type intentKind uint8
 
 const (
-	kindChannel intentKind = iota // a channel has something to tell
-	kindRequest                   // a partition is to be requested
-	kindUnknown                   // something came for a channel that is gone: cancel it
-	kindClose                     // say good-bye
+	kindChannel   intentKind = iota // a channel has something to tell
+	kindRequest                     // a partition is to be requested
+	kindTaskEvent                   // an event for the producer's task
+	kindUnknown                     // something came for a channel that is gone: cancel it
+	kindClose                       // say good-bye
 )
 
 func newClientConn(s stream, peer string, o Options) *clientConn {
 	c := &clientConn{stream: s, peer: peer, o: o, inbox: newInbox[intent](), done: make(chan struct{})}
 	c.recv = newClientReceiver(c)
 	c.send = clientSender{conn: c}
-	c.mu.channels = map[frame.ChannelID]*gate.RemoteChannel{}
+	c.mu.requests = map[frame.ChannelID]*request{}
 	return c
 }
 
 // open registers a channel and requests its partition. On a connection that has failed it returns why.
 func (c *clientConn) open(ch *gate.RemoteChannel, id frame.ResultPartitionID, sub int) error {
+	r := &request{
+		channel: ch,
+		message: frame.PartitionRequest{Partition: id, First: sub, Last: sub, Channel: ch.ID(), Credit: uint32(ch.InitialCredit())},
+		backoff: backoff{timeout: c.o.PartitionTimeout, most: c.o.BackoffMax},
+	}
 	c.mu.Lock()
 	err := c.mu.err
 	if err == nil {
-		c.mu.channels[ch.ID()] = ch
+		c.mu.requests[ch.ID()] = r
 	}
 	c.mu.Unlock()
 	if err != nil {
 		return err
 	}
-	c.inbox.put(intent{kind: kindRequest, channel: ch, request: frame.PartitionRequest{
-		Partition: id, First: sub, Last: sub, Channel: ch.ID(), Credit: uint32(ch.InitialCredit()),
-	}})
+	c.inbox.put(intent{kind: kindRequest, channel: ch, request: r.message})
 	return nil
 }
 
@@ -80,7 +85,7 @@ func (c *clientConn) open(ch *gate.RemoteChannel, id frame.ResultPartitionID, su
 func (c *clientConn) post(ch *gate.RemoteChannel, what gate.Intent) {
 	if what == gate.CancelRequest {
 		c.mu.Lock()
-		delete(c.mu.channels, ch.ID())
+		delete(c.mu.requests, ch.ID())
 		c.mu.Unlock()
 	}
 	c.inbox.put(intent{kind: kindChannel, channel: ch, what: what})
@@ -89,7 +94,20 @@ func (c *clientConn) post(ch *gate.RemoteChannel, what gate.Intent) {
 func (c *clientConn) channel(id frame.ChannelID) *gate.RemoteChannel {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.mu.channels[id]
+	if r := c.mu.requests[id]; r != nil {
+		return r.channel
+	}
+	return nil
+}
+
+// sendTaskEvent sends an event to the producer of a channel.
+func (c *clientConn) sendTaskEvent(ch *gate.RemoteChannel, event []byte) {
+	c.mu.Lock()
+	r := c.mu.requests[ch.ID()]
+	c.mu.Unlock()
+	if r != nil {
+		c.inbox.put(intent{kind: kindTaskEvent, channel: ch, request: r.message, event: event})
+	}
 }
 
 func (c *clientConn) failure() error {
@@ -164,13 +182,13 @@ func (c *clientConn) end(err error) {
 		return
 	}
 	c.mu.err = err
-	channels := c.mu.channels
-	c.mu.channels = nil
+	requests := c.mu.requests
+	c.mu.requests = nil
 	c.mu.Unlock()
 	close(c.done)
 	_ = c.stream.close()
-	for _, ch := range channels {
-		ch.OnError(err)
+	for _, r := range requests {
+		r.channel.OnError(err)
 	}
 }
 

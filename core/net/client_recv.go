@@ -226,18 +226,13 @@ func (r *clientReceiver) handle(m *frame.Response) error {
 		if m.Error.Fatal {
 			return &RemoteTransportError{Peer: r.conn.peer, Text: "fatal error at the remote process", Cause: cause}
 		}
-		if ch := r.conn.channel(m.Error.Channel); ch != nil {
-			ch.OnError(r.channelError(cause))
+		if cause.Class == frame.ClassPartitionNotFound {
+			r.conn.notFound(m.Error.Channel, &PartitionNotFoundError{Message: cause.Message})
+		} else if ch := r.conn.channel(m.Error.Channel); ch != nil {
+			ch.OnError(&RemoteTransportError{Peer: r.conn.peer, Text: "error at the remote process", Cause: cause})
 		}
 	}
 	return nil
-}
-
-func (r *clientReceiver) channelError(cause *RemoteError) error {
-	if cause.Class == frame.ClassPartitionNotFound {
-		return &PartitionNotFoundError{Message: cause.Message}
-	}
-	return &RemoteTransportError{Peer: r.conn.peer, Text: "error at the remote process", Cause: cause}
 }
 
 // release gives back a buffer whose content never came whole.

@@ -45,6 +45,8 @@ func (s *clientSender) append(n *intent) {
 		if !n.channel.IsReleased() {
 			s.out = n.request.AppendTo(s.out)
 		}
+	case kindTaskEvent:
+		s.out = frame.TaskEventRequest{Event: n.event, Partition: n.request.Partition, Channel: n.request.Channel}.AppendTo(s.out)
 	case kindUnknown:
 		s.out = frame.CancelPartitionRequest{Channel: n.id}.AppendTo(s.out)
 	case kindClose:

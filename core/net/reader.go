@@ -26,6 +26,7 @@ type viewReader struct {
 	queued        bool        // in the sender's FIFO
 	closed        bool        // cancelled or failed: nothing is sent any more
 	starved       meter.Time  // since when there has been data without credit; 0: not
+	refused       atomic.Bool // there is no partition for it; set by whoever finds out, read by the receiver
 	notified      atomic.Bool // a note that says "data" is on its way; set by anybody, cleared by the sender
 }
 

@@ -25,6 +25,13 @@ type Options struct {
 	Waits   meter.Observer // hears of waits for credit and for sockets; may be nil
 	Traffic *meter.Traffic // counts frames, bytes and credit; may be nil
 	TLS     *tls.Config    // nil: plain TCP
+	// TaskEvents delivers what consumers' tasks send to producers'; nil: nobody listens.
+	TaskEvents *TaskEvents
+	// PartitionTimeout is for how long the producers keep a request whose partition is not there, BackoffMax half the time for which such
+	// requests are repeated; 0: the defaults. A negative PartitionTimeout: not at all.
+	PartitionTimeout, BackoffMax time.Duration
+	// Connections is how many connections there are to one producing process; 0: one.
+	Connections int
 	// FrameTimeout bounds the time from the first byte of a frame to its last, once it has to be waited for; 0: DefaultFrameTimeout.
 	FrameTimeout time.Duration
 	// Lost hears why a consumer's connection ended, unless by its good-bye or by Close; also why none came about. It is called by the connection's

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"xbench/core/credit"
 	"xbench/core/net/frame"
@@ -125,10 +126,7 @@ func (s *serverReceiver) handle(m *frame.Request) error {
 			return nil
 		}
 	case frame.IDTaskEventRequest:
-		s.conn.inbox.put(note{kind: noteError, message: frame.ErrorResponse{
-			Cause: frame.NewThrowable(frame.ClassIllegalArgument, "Task event receiver not found."), Channel: m.Channel,
-		}.AppendTo(nil)})
-		return nil
+		return s.publish(m)
 	}
 	if r == nil {
 		return nil // cancel, buffer size and segment id of a channel that is gone: ignored
@@ -150,13 +148,28 @@ func (s *serverReceiver) handle(m *frame.Request) error {
 	return nil
 }
 
+// publish hands an event to the producing task. That nobody listens is the channel's failure.
+func (s *serverReceiver) publish(m *frame.Request) error {
+	e, err := frame.ParseEvent(slices.Clone(m.Event))
+	if err != nil {
+		s.fatal(err)
+		return nil
+	}
+	if !s.conn.taskEvents.Publish(m.Partition, e) {
+		s.conn.inbox.put(note{kind: noteError, message: frame.ErrorResponse{
+			Cause: frame.NewThrowable(frame.ClassIllegalArgument, "Task event receiver not found."), Channel: m.Channel,
+		}.AppendTo(nil)})
+	}
+	return nil
+}
+
 // open answers a partition request: with a view now, when the partition is registered, or with an error.
 func (s *serverReceiver) open(m *frame.Request) {
 	if m.First != m.Last {
 		s.complain(fmt.Errorf("a range of subpartitions (%d to %d) is not served", m.First, m.Last))
 		return
 	}
-	if s.readers[m.Channel] != nil {
+	if r := s.readers[m.Channel]; r != nil && !r.refused.Load() {
 		s.complain(fmt.Errorf("input channel %v is open already", m.Channel))
 		return
 	}
@@ -178,6 +191,7 @@ func (s *serverReceiver) request(r *viewReader, id frame.ResultPartitionID) {
 // opened hands the view to the sender, or says why there is none. It is called by the receiver, or by whoever registers the partition.
 func (r *viewReader) opened(view *partition.View, err error) {
 	if err != nil {
+		r.refused.Store(true) // before the consumer can know: it may ask again
 		r.conn.inbox.put(note{kind: noteError, message: r.refusal(err)})
 		return
 	}
