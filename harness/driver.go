@@ -20,21 +20,23 @@ import (
 )
 
 // Driver is one system under test inside one worker. A worker makes one with NewDriver, and
-// calls its methods in this order, each once: Open, Connect, Sources and Sinks, then the
-// tasks' Run functions each in a goroutine of its own, then Stats, then Close. After an error, Close
-// comes at once. ctx ends when the worker is to give up; nothing needs to be drained then.
+// calls its methods in this order, each once: Open, Connect, Sources and Sinks, then the tasks'
+// Run functions each in a goroutine of its own, then Stats, then Close. After an error nothing
+// more is called: the worker's process ends, and what the driver started in its process group is
+// killed.
 type Driver interface {
-	// Open allocates and listens. addr is where the other workers reach this one, "" when none need to.
+	// Open allocates and listens. addr is where the workers reach this one, "" when none need to.
 	Open(ctx context.Context, p Plan) (addr string, err error)
-	// Connect is called when all workers are open: addrs[i] belongs to worker i, this one's own included.
+	// Connect is called when all workers are open: addrs[i] is worker i's, this one's included.
 	Connect(ctx context.Context, addrs []string) error
 	// Sources are this worker's producing tasks: none without the role RoleSource.
 	Sources() []Source
 	// Sinks are this worker's consuming tasks: none without the role RoleSink.
 	Sinks() []Sink
-	// Stats is called when all tasks of all workers have ended, and before any driver is closed.
+	// Stats is called when all tasks of all workers have ended, and before Close.
 	Stats() Stats
-	// Close releases everything. An error (a segment that is not home) makes the trial invalid.
+	// Close releases everything; other workers may have done so already. An error (a segment
+	// that is not home) makes the trial invalid.
 	Close() error
 }
 

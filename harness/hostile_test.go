@@ -1,4 +1,4 @@
-// hostile_test.go: workers that are none, or that lost their mind: the coordinator names it, and leaves nobody.
+// hostile_test.go: workers that are none, or that lost their mind, are named and swept away.
 
 package harness
 
@@ -11,7 +11,8 @@ import (
 	"xbench/results"
 )
 
-// script is a worker command that runs a shell script; say prints a message to the coordinator, JSON and all.
+// script is a worker command that runs a shell script; say prints a message to the coordinator,
+// JSON and all.
 func script(lines ...string) []string {
 	const say = `say() { printf '\000\000\000'; printf "\\$(printf %o ${#1})"; printf %s "$1"; } >&4; `
 	return []string{"/bin/sh", "-c", say + strings.Join(lines, "; ")}

@@ -1,4 +1,4 @@
-// interrupt_test.go: the first signal drains and keeps what was measured, the second kills; and the watchdog.
+// interrupt_test.go: signals, of which the first drains and the second kills, and the watchdog.
 
 package harness
 

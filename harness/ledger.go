@@ -26,8 +26,9 @@ type Entry struct {
 	Digest uint64 // of their contents, dependent on the order
 }
 
-// digestFactor spreads a word over the digest. It is odd, so multiplying with it is a
-// bijection: two digests that differ stay different whatever equal words follow. (2^64 divided by the golden ratio.)
+// digestFactor spreads a word over the digest. It is odd, so multiplying with it is a bijection:
+// two digests that differ stay different whatever equal words follow. (2^64 divided by the golden
+// ratio.)
 const digestFactor = 0x9E3779B97F4A7C15
 
 // Word enters a record that one word stands for. It costs about 1 ns.

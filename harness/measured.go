@@ -36,7 +36,8 @@ func (t *trial) measured(err error) (results.Trial, []string) {
 		}
 	}
 	if t.interrupted != nil {
-		r.Outcome, r.Reason = r.Outcome.Worse(results.Interrupted), because(fmt.Sprintf("interrupted (%s)", t.interrupted), r.Reason)
+		r.Outcome = r.Outcome.Worse(results.Interrupted)
+		r.Reason = because(fmt.Sprintf("interrupted (%s)", t.interrupted), r.Reason)
 	}
 	if err != nil {
 		outcome := results.Failed
@@ -85,7 +86,8 @@ func (t *trial) rates(r *results.Trial) {
 		for _, s := range f.Sinks {
 			r.RecordsPerSec += s.Span.perSecond()
 			if s.Span.Records > 0 && s.Span.perSecond() == 0 {
-				t.doubt("sink %s received in one batch all that it received in the measured window: its %d records are missing in the throughput", s.Name, s.Span.Records)
+				t.doubt("sink %s received in one batch all that it received in the measured window: "+
+					"its %d records are missing in the throughput", s.Name, s.Span.Records)
 			}
 		}
 	}
@@ -125,18 +127,19 @@ func (t *trial) latencies(r *results.Trial) {
 	r.Latency, r.Histogram = latency.latency(), latency.histogram
 	r.ScheduleLag, r.LagHistogram = lag.latency(), lag.histogram
 	if latency.refused > 0 {
-		r.Invalidate(fmt.Sprintf("%d latencies are impossible, the first of %d ns: intended and received are not of the same clock", latency.refused, latency.refusal))
+		r.Invalidate(fmt.Sprintf("%d latencies are impossible, the first of %d ns: "+
+			"intended and received are not of the same clock", latency.refused, latency.refusal))
 	}
 	if lag.refused > 0 {
 		r.Invalidate(fmt.Sprintf("%d schedule lags are impossible, the first of %d ns", lag.refused, lag.refusal))
 	}
 	if limit := max(lagMinNs, r.Latency.P99/lagShare); r.ScheduleLag.Count > 0 && r.ScheduleLag.P99 > limit {
-		t.doubt("the generator was late: p99 of the schedule lag is %s, over the limit of %s (a tenth of the latency's p99, at least %s)",
-			micros(r.ScheduleLag.P99), micros(limit), micros(lagMinNs))
+		t.doubt("the generator was late: p99 of the schedule lag is %s, over the limit of %s "+
+			"(a tenth of the latency's p99, at least %s)", micros(r.ScheduleLag.P99), micros(limit), micros(lagMinNs))
 	}
 	if behind > behindMaxNs && t.interrupted == nil {
-		t.doubt("the planned rate was not sustained: at the end a source was %s behind, and %d of %d records were sent",
-			micros(behind), sent, planned)
+		t.doubt("the planned rate was not sustained: at the end a source was %s behind, "+
+			"and %d of %d records were sent", micros(behind), sent, planned)
 	}
 }
 

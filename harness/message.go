@@ -26,7 +26,8 @@ const controlVersion = 1
 //	                       <-  bye            all tasks of all workers have
 //	closed                 ->                 Driver.Stats and Driver.Close
 //
-// At any time a worker may say failed, and then ends; a coordinator may say dump, which is answered by dumped.
+// At any time a worker may say failed, and then ends; a coordinator may say dump, which is
+// answered by dumped.
 type message struct {
 	Hello     *hello     `json:"hello,omitempty"`
 	Plan      *Plan      `json:"plan,omitempty"`

@@ -1,4 +1,4 @@
-// process.go: one worker as the coordinator sees it: a process that is started, heard, and never left behind.
+// process.go: a worker as the coordinator sees it: started, heard, and never left behind.
 
 package harness
 

@@ -28,8 +28,9 @@ func newSinkTask(clock func() int64, w *window) *SinkTask {
 	return &SinkTask{Clock: clock, window: w, latency: newRecorder(), ledgers: map[int]*Ledger{}}
 }
 
-// Ledger is the sink's books of what it gets from a source with that many channels. Entries of channels that another
-// sink reads stay empty. The same call gives the same ledger: ask once, before the records come.
+// Ledger is the sink's books of what it gets from a source with that many channels. Entries of
+// channels that another sink reads stay empty. The same call gives the same ledger: ask once,
+// before the records come.
 func (t *SinkTask) Ledger(source, channels int) *Ledger {
 	l := t.ledgers[source]
 	if l == nil {
@@ -42,7 +43,8 @@ func (t *SinkTask) Ledger(source, channels int) *Ledger {
 	return l
 }
 
-// Received counts n records that have arrived, at now. To be called per batch.
+// Received counts n records that have arrived, at now. To be called per batch; the sum has to be
+// that of the ledgers, so that no record counts that is not verified.
 func (t *SinkTask) Received(n int, now int64) {
 	before := t.received.Load()
 	t.received.Store(before + uint64(n))

@@ -71,7 +71,8 @@ func (t *SourceTask) Pacer(s pace.Schedule) *pace.Pacer {
 	return t.pacer
 }
 
-// Sent counts n records that were handed to the system. To be called per batch.
+// Sent counts n records that were handed to the system, as the ledger does: one sent to several
+// channels counts in each. To be called per batch; the sum has to be the ledger's.
 func (t *SourceTask) Sent(n int) {
 	t.sent.Store(t.sent.Load() + uint64(n))
 }

@@ -128,9 +128,10 @@ func (w *worker) trial(ctx context.Context, p Plan) error {
 	if !ok {
 		return fmt.Errorf("no driver is called %q; there are %s", p.Driver, strings.Join(slices.Sorted(maps.Keys(w.drivers)), ", "))
 	}
-	if p.Holds(RoleSource) && os.Getenv("GOMAXPROCS") == "" {
-		// A pacer comes back from the kernel without a processor of the Go scheduler. With one more than
-		// there are cores it finds one at once: p90 of the lag 70 us instead of 350 us beside a busy socket.
+	if p.Loop == Open && p.Holds(RoleSource) && os.Getenv("GOMAXPROCS") == "" {
+		// A pacer comes back from the kernel without a processor of the Go scheduler. With one more
+		// than there are cores it finds one at once: p90 of the lag 70 us instead of 350 us beside
+		// a busy socket. A closed loop gains nothing.
 		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1)
 	}
 	d := makeDriver()
@@ -250,7 +251,8 @@ func unexpected(m message, want string) error {
 	return fmt.Errorf("%w: %s where %s was expected", errProtocol, m.kind(), want)
 }
 
-// stacksBytesMax is how much of a goroutine dump is told. It is far more than one reads, and in base64 still a message.
+// stacksBytesMax is how much of a goroutine dump is told. It is far more than one reads, and in
+// base64 still a message.
 const stacksBytesMax = 8 << 20
 
 // stacks are the stacks of all goroutines.

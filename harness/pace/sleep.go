@@ -13,9 +13,9 @@ const (
 	// Longest sleep at a time: how late an interruption may be noticed.
 	sliceMaxNs = int64(10 * time.Millisecond)
 
-	// The kernel wakes us 40 us late on a quiet two-core machine (85 us with the usual timer slack; time.Sleep:
-	// 1 ms). The last part is therefore spent looking at the clock, but never more
-	// than a sixteenth of the wait: the core that is spun on is the system's under test too.
+	// The kernel wakes us 40 us late on a quiet two-core machine (85 us with the usual timer
+	// slack; time.Sleep: 1 ms). The last part is therefore spent looking at the clock, but never
+	// more than a sixteenth of the wait: the core that is spun on is the system's under test too.
 	spinMaxNs   = int64(60 * time.Microsecond)
 	spinDivisor = 16
 )
@@ -24,8 +24,8 @@ const (
 // signal arrives.
 //
 // The goroutine is not locked to its thread. Measured at 5,000 wake-ups a second it made no
-// difference here, but a locked goroutine pays a switch of threads each time that it waits for anything else. The
-// price is that the timer slack has to be set each time: 0.1 us.
+// difference here, but a locked goroutine pays a switch of threads each time that it waits for
+// anything else. The price is that the timer slack has to be set each time: 0.1 us.
 func nap(at int64) {
 	// Without effect when the goroutine changes threads in between: that nap is 50 us less exact.
 	_ = unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0)
