@@ -85,6 +85,7 @@ func (t *trial) rates(r *results.Trial) {
 		end = min(end, f.End)
 		for _, s := range f.Sinks {
 			r.RecordsPerSec += s.Span.perSecond()
+			r.Sinks = append(r.Sinks, results.Sink{Name: s.Name, RecordsPerSec: s.Span.perSecond(), Records: s.Span.Records})
 			if s.Span.Records > 0 && s.Span.perSecond() == 0 {
 				t.doubt("sink %s received in one batch all that it received in the measured window: "+
 					"its %d records are missing in the throughput", s.Name, s.Span.Records)

@@ -28,6 +28,9 @@ func newSinkTask(clock func() int64, w *window) *SinkTask {
 	return &SinkTask{Clock: clock, window: w, latency: newRecorder(), ledgers: map[int]*Ledger{}}
 }
 
+// Measure is the instant of Clock at which the measured window begins.
+func (t *SinkTask) Measure() int64 { return t.window.Measure }
+
 // Ledger is the sink's books of what it gets from a source with that many channels. Entries of
 // channels that another sink reads stay empty. The same call gives the same ledger: ask once,
 // before the records come.

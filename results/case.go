@@ -63,12 +63,20 @@ type Trial struct {
 	Measured   time.Time `json:"measured"`    // when the measured window began, UTC
 	MeasuredNs int64     `json:"measured_ns"` // how long it was in fact
 	Numbers
+	Sinks []Sink `json:"sinks,omitempty"` // what each sink received
 
 	// Histogram is the whole distribution of Latency in nanoseconds, merged over the
 	// sinks; nil when nothing was recorded. It goes to latency.hlog, not to run.json.
 	Histogram *hdrhistogram.Histogram `json:"-"`
 	// LagHistogram is the same for ScheduleLag.
 	LagHistogram *hdrhistogram.Histogram `json:"-"`
+}
+
+// Sink is one sink's part of a trial: where one of them stands still, it shows what that does to the others.
+type Sink struct {
+	Name          string  `json:"name"`
+	RecordsPerSec float64 `json:"records_per_sec"` // between its first and its last batch in the measured window
+	Records       uint64  `json:"records"`         // in the measured window
 }
 
 // Case is one workload with its parameters, and the trials that were made of it.

@@ -42,8 +42,20 @@ type Load struct {
 	Speed    float64 `json:"speed"`           // of a trace's time; 0: as fast as makes it fit warm-up and duration; Trace
 	Writers  int     `json:"writers"`         // each with a partition
 	Channels int     `json:"channels"`        // subpartitions of each partition
-	Readers  int     `json:"readers"`         // that share the channels
+	Readers  int     `json:"readers"`         // that share the channels, or the writers
+	Share    string  `json:"share"`           // what the readers share out: ByChannel or ByWriter
+
+	// The last Stalled readers stand still once, for Stall, beginning StallAt after the measured time has begun.
+	Stalled int           `json:"stalled,omitempty"`
+	Stall   time.Duration `json:"stall_ns,omitempty"`
+	StallAt time.Duration `json:"stall_at_ns,omitempty"`
 }
+
+// How readers share what there is to read.
+const (
+	ByChannel = "channels" // of every writer's channels each reader has some
+	ByWriter  = "writers"  // each reader has some writers, and all of their channels
+)
 
 // Exchange is how the exchange is set up: the same on both sides.
 type Exchange struct {
@@ -75,7 +87,7 @@ func NewCase(name string) Case {
 		Name: name, Driver: "exchange", Processes: 2, Trials: 1, Seed: 1,
 		Warmup: time.Second, Duration: 10 * time.Second,
 		Params: Params{
-			Load: Load{Workload: Keyed, Size: 100, Keys: Zipf, KeyCount: 10_000, KeySkew: 1, Writers: 1, Channels: 4, Readers: 1},
+			Load: Load{Workload: Keyed, Size: 100, Keys: Zipf, KeyCount: 10_000, KeySkew: 1, Writers: 1, Channels: 4, Readers: 1, Share: ByChannel},
 			Exchange: Exchange{
 				SegmentSize: core.DefaultSegmentSize, Exclusive: core.DefaultExclusive, Floating: core.DefaultFloating,
 				BufferTimeout: core.DefaultBufferTimeout, Listen: "127.0.0.1:0",
@@ -137,7 +149,8 @@ func (c Case) check() error {
 		{"trials", c.Trials, 1, 10_000},
 		{"writers", c.Writers, 1, parallelismMax},
 		{"channels", c.Channels, 1, parallelismMax},
-		{"readers", c.Readers, 1, c.Channels},
+		{"readers", c.Readers, 1, c.shares()},
+		{"stalled", c.Stalled, 0, c.Readers},
 		{"size", c.Size, 0, sizeMaxBytes},
 		{"key-count", c.KeyCount, 1, keyCountMax},
 		{"segments", c.Segments, 0, 1 << 24},
@@ -155,7 +168,18 @@ func (c Case) check() error {
 	if t := c.BufferTimeout; t != core.FlushNever && t != core.FlushAlways && t < time.Millisecond {
 		return keyError("buffer-timeout", "%v: below 1ms, only 0 (every record) is possible", t)
 	}
+	if c.Stalled > 0 && c.Stall == 0 {
+		return keyError("stalled", "%d readers stand still for no time: stall says for how long", c.Stalled)
+	}
 	return c.checkLoad()
+}
+
+// shares is how many readers there can be.
+func (c Case) shares() int {
+	if c.Share == ByWriter {
+		return c.Writers
+	}
+	return c.Channels
 }
 
 func (c Case) checkLoad() error {

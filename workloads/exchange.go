@@ -106,13 +106,18 @@ func (d *exchange) addSource(ctx context.Context, i int) error {
 	return nil
 }
 
-// addSink makes reader i, with one gate per writer: of the channels of each, it has every Readers-th.
+// addSink makes reader i, with a gate for each writer that it reads from: every Readers-th channel of all of them, or all
+// channels of every Readers-th.
 func (d *exchange) addSink(ctx context.Context, i int, producer string) error {
 	s := &sink{p: d.p, index: i}
+	firstWriter, writerStep, firstChannel, channelStep := 0, 1, i, d.p.Readers
+	if d.p.Share == ByWriter {
+		firstWriter, writerStep, firstChannel, channelStep = i, d.p.Readers, 0, 1
+	}
 	var gates [][]core.Input
-	for w := range d.p.Writers {
+	for w := firstWriter; w < d.p.Writers; w += writerStep {
 		var gate []core.Input
-		for ch := i; ch < d.p.Channels; ch += d.p.Readers {
+		for ch := firstChannel; ch < d.p.Channels; ch += channelStep {
 			gate = append(gate, core.Input{Address: producer, Partition: d.partition(w), Subpartition: ch})
 			s.origins = append(s.origins, origin{writer: w, channel: ch})
 		}

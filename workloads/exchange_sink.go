@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"xbench/core"
 	"xbench/core/serde"
@@ -36,6 +37,7 @@ func (s *sink) run(ctx context.Context, t *harness.SinkTask) error {
 	if s.p.Workload == Longs {
 		take = s.takeLongs
 	}
+	stall := s.stall(t)
 	for {
 		a, err := s.in.Advance(ctx)
 		if errors.Is(err, io.EOF) {
@@ -48,6 +50,12 @@ func (s *sink) run(ctx context.Context, t *harness.SinkTask) error {
 			continue
 		}
 		now := t.Clock()
+		if stall.due(now) {
+			if err := stall.stand(ctx); err != nil {
+				return fmt.Errorf("reader %d: %w", s.index, err)
+			}
+			now = t.Clock()
+		}
 		n, err := take(t, entries[a.Channel], now)
 		if n > 0 {
 			t.Received(n, now)
@@ -56,6 +64,34 @@ func (s *sink) run(ctx context.Context, t *harness.SinkTask) error {
 			o := s.origins[a.Channel]
 			return fmt.Errorf("reader %d: channel %d of writer %d: %w", s.index, o.channel, o.writer, err)
 		}
+	}
+}
+
+// stall is a reader's stand-still: with a buffer in its hands, and without another step until it is over.
+type stall struct {
+	at   int64 // nanoseconds of the task's clock; 0: never, or it is over
+	long time.Duration
+}
+
+// stall is when this reader stands still.
+func (s *sink) stall(t *harness.SinkTask) *stall {
+	if s.index < s.p.Readers-s.p.Stalled {
+		return &stall{}
+	}
+	return &stall{at: t.Measure() + int64(s.p.StallAt), long: s.p.Stall}
+}
+
+func (s *stall) due(now int64) bool { return s.at != 0 && now >= s.at }
+
+func (s *stall) stand(ctx context.Context) error {
+	s.at = 0
+	timer := time.NewTimer(s.long)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
 }
 
