@@ -70,6 +70,35 @@ func TestWorkloadsArrive(t *testing.T) {
 	}
 }
 
+// Suite flow-control: while one consumer of eight stands still, on the one connection that they share, the others receive; and
+// nothing of the stopped one's is lost.
+func TestStoppedReaderStopsNobodyElse(t *testing.T) {
+	suite, err := LoadSuite("flow-control")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := suite.Cases[1]
+	c.Warmup, c.Duration, c.Stall, c.Rate = 100*time.Millisecond, 300*time.Millisecond, 300*time.Millisecond, 20_000
+	planned, err := c.Plan()
+	if err != nil {
+		t.Fatal(err)
+	}
+	report := harness.Run(t.Context(), planned, harness.Options{})
+	r := report.Case
+	if !r.Verified || r.RecordsSent != r.RecordsReceived || r.Config.Connections != 1 {
+		t.Fatalf("%+v: %s", r.Numbers, r.Reason)
+	}
+	sinks := r.Trials[0].Sinks
+	if len(sinks) != 8 || sinks[7].Records != 0 {
+		t.Fatalf("reader 7 of %d should stand still: %+v", len(sinks), sinks)
+	}
+	for _, s := range sinks[:7] {
+		if s.Records == 0 {
+			t.Errorf("%s received nothing while another one stood still", s.Name)
+		}
+	}
+}
+
 // local runs a case's sources and sinks in this process, and returns how many records the sinks received, of which
 // all agree with what was sent.
 func local(t *testing.T, c Case) (received uint64) {
