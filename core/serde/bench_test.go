@@ -28,3 +28,33 @@ func BenchmarkNextInPlace(b *testing.B) {
 		}
 	}
 }
+
+// One record of 16 MiB in buffers of 32 KiB, in memory and through a file.
+func BenchmarkSpanningLarge(b *testing.B) {
+	stream := framed([][]byte{make([]byte, 16<<20)})
+	for name, threshold := range map[string]int{"in memory": NeverSpill, "spilled": DefaultSpillThreshold} {
+		b.Run(name, func(b *testing.B) {
+			d := NewDeserializer(Options{SpillThreshold: threshold, TempDirs: []string{b.TempDir()}})
+			defer d.Reset()
+			b.SetBytes(int64(len(stream)))
+			sum := 0
+			for b.Loop() {
+				for at := 0; at < len(stream); at += 32 << 10 {
+					d.SetBuffer(stream[at:min(at+32<<10, len(stream))])
+					for {
+						payload, ok, err := d.Next()
+						if err != nil {
+							b.Fatal(err)
+						}
+						if !ok {
+							break
+						}
+						for i := 0; i < len(payload); i += 64 {
+							sum += int(payload[i])
+						}
+					}
+				}
+			}
+		})
+	}
+}

@@ -3,14 +3,11 @@
 package serde
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
-	"math"
+	"io"
 )
-
-// DefaultMaxRecord is the longest payload that a Deserializer accepts if not told otherwise: 256 MiB. Flink takes up to 2 GiB and
-// gathers records beyond 5 MiB in a file; here they are gathered in memory, and something must bound what a broken length costs.
-const DefaultMaxRecord = 256 << 20
 
 // Memory for gathering spanning records: it starts small and doubles with what has arrived, never by what a length promises;
 // what grew beyond keptCapacity is let go after its record.
@@ -18,11 +15,6 @@ const (
 	firstCapacity = 1 << 10
 	keptCapacity  = 1 << 20
 )
-
-// Options of a Deserializer.
-type Options struct {
-	MaxRecord int // longest payload in bytes; 0: DefaultMaxRecord
-}
 
 // Deserializer takes the buffers of one channel (with a range of subpartitions: of one of its subpartitions) and gives back the
 // payloads of the records. Events between the buffers do not concern it: a record may begin before one and end behind it. It
@@ -34,48 +26,66 @@ type Options struct {
 //		...
 //		if !ok { break } // b may be given back now
 //	}
+//	...
+//	d.Reset() // in the end
 type Deserializer struct {
 	rest []byte // of the buffer, not yet looked at
 
 	// A record that began in an earlier buffer, if gathering: its length, as far as it is known, and its beginning.
-	gathering bool
+	state     state
 	lengthHas int // bytes of length that are there, up to LengthSize
 	length    [LengthSize]byte
 	gathered  []byte
+	spill     *spill // instead of gathered, if it is too large for memory
 
-	max int
+	o   Options
 	end int64 // offset in the stream of what follows the buffer
 	err error
 }
 
-// NewDeserializer makes a Deserializer for one channel.
+// state is where a Deserializer is with records that are not whole in one buffer.
+type state uint8
+
+const (
+	between   state = iota // at the beginning of a record
+	gathering              // in the middle of one
+	spilled                // behind one whose payload is a mapped file, which the caller looks at
+)
+
+// NewDeserializer makes a Deserializer for one channel. Options that do not pass Validate panic.
 func NewDeserializer(o Options) *Deserializer {
-	if o.MaxRecord < 0 || o.MaxRecord > math.MaxInt32 {
-		panic(fmt.Sprintf("serde: MaxRecord %d, allowed are 0 to %d", o.MaxRecord, math.MaxInt32))
+	if err := o.Validate(); err != nil {
+		panic(err)
 	}
-	if o.MaxRecord == 0 {
-		o.MaxRecord = DefaultMaxRecord
-	}
-	return &Deserializer{max: o.MaxRecord}
+	return &Deserializer{o: o.complete()}
 }
 
 // SetBuffer gives the bytes of the next buffer. They stay the caller's, and must stay as they are until Next reports false or, if
 // the caller looks at Remaining, until nothing remains and the last payload is done with. The buffer before must be used up.
 func (d *Deserializer) SetBuffer(b []byte) {
+	if d.err != nil {
+		return // nobody knows what these bytes are
+	}
 	if len(d.rest) > 0 {
 		panic(fmt.Sprintf("serde: a new buffer while %d bytes of the last one are unread", len(d.rest)))
+	}
+	if d.state == spilled {
+		d.endSpill()
 	}
 	d.rest = b
 	d.end += int64(len(b))
 }
 
-// Next returns the payload of the next record, valid until the next call: a piece of the buffer if the whole record is in it, else
-// gathered. It reports false when the buffer is used up; the beginning of a record at its end has then been copied, so that the
-// buffer can be given back. A length that cannot be is a *LengthError, which stays.
+// Next returns the payload of the next record, to be read and valid until the next call of Next, SetBuffer or Reset: a piece of the buffer if
+// the whole record is in it, else gathered. It reports false when the buffer is used up; the beginning of a record at its end has then been
+// copied, so that the buffer can be given back.
+//
+// A length that cannot be is a *LengthError, a record for which there is no room on the disk a *SpillError. An error stays until Reset, and
+// the buffer can be given back.
 func (d *Deserializer) Next() (payload []byte, ok bool, err error) {
-	if b := d.rest; len(b) >= LengthSize && !d.gathering {
+	if b := d.rest; len(b) >= LengthSize && d.state == between {
 		n := uint64(binary.BigEndian.Uint32(b)) + LengthSize
-		if n <= uint64(len(b)) && n <= uint64(d.max)+LengthSize {
+		if n <= uint64(len(b)) && n <= uint64(d.o.MaxRecord)+LengthSize {
 			d.rest = b[n:]
 			return b[LengthSize:n:n], true, nil
 		}
@@ -85,13 +95,15 @@ func (d *Deserializer) Next() (payload []byte, ok bool, err error) {
 
 // nextSpanning goes on with a record that is not whole in one buffer, or begins one.
 func (d *Deserializer) nextSpanning() ([]byte, bool, error) {
-	if d.err != nil {
+	switch {
+	case d.err != nil:
 		return nil, false, d.err
-	}
-	if !d.gathering {
-		if len(d.rest) == 0 {
-			return nil, false, nil
-		}
+	case d.state == spilled:
+		d.endSpill()
+		return d.Next()
+	case d.state == between && len(d.rest) == 0:
+		return nil, false, nil
+	case d.state == between:
 		d.begin()
 	}
 	if d.lengthHas < LengthSize {
@@ -100,42 +112,102 @@ func (d *Deserializer) nextSpanning() ([]byte, bool, error) {
 		if d.lengthHas += n; d.lengthHas < LengthSize {
 			return nil, false, nil
 		}
-		if n := d.promised(); n > uint32(d.max) {
-			d.err = &LengthError{Length: int32(n), Max: d.max, Offset: d.offset() - LengthSize}
-			return nil, false, d.err
+		if n := d.promised(); n > uint32(d.o.MaxRecord) {
+			return d.fail(&LengthError{Length: int32(n), Max: d.o.MaxRecord, Offset: d.offset() - LengthSize})
 		}
 	}
-	missing := int(d.promised()) - len(d.gathered)
+	missing := int(d.promised()) - d.has()
 	n := min(missing, len(d.rest))
-	d.gather(d.rest[:n])
+	piece := d.rest[:n:n]
 	d.rest = d.rest[n:]
+	switch {
+	case n == missing && d.has() == 0: // only its length was cut off
+		d.state = between
+		return piece, true, nil
+	case n > 0:
+		if err := d.gather(piece); err != nil {
+			return d.fail(err)
+		}
+	}
 	if n < missing {
 		return nil, false, nil
 	}
-	d.gathering = false
-	return d.gathered, true, nil
+	return d.whole()
 }
 
 // begin starts to gather.
 func (d *Deserializer) begin() {
-	d.gathering, d.lengthHas, d.gathered = true, 0, d.gathered[:0]
+	d.state, d.lengthHas, d.gathered = gathering, 0, d.gathered[:0]
 	if cap(d.gathered) > keptCapacity {
 		d.gathered = nil
 	}
 }
 
-// gather appends to the gathered beginning, in memory that grows with what arrives.
-func (d *Deserializer) gather(b []byte) {
+// gather adds to the beginning of the record that is there.
+func (d *Deserializer) gather(b []byte) (err error) {
+	if n := int(d.promised()); n > d.o.SpillThreshold {
+		if d.spill == nil {
+			d.spill, err = newSpill(d.o.TempDirs, n)
+		}
+		if err == nil {
+			err = d.spill.append(b)
+		}
+		return d.explain(err)
+	}
 	if need := len(d.gathered) + len(b); need > cap(d.gathered) {
-		grown := make([]byte, len(d.gathered), min(max(need, 2*cap(d.gathered), firstCapacity), max(need, d.max)))
+		grown := make([]byte, len(d.gathered), min(max(need, 2*cap(d.gathered), firstCapacity), max(int(d.promised()), firstCapacity)))
 		copy(grown, d.gathered)
 		d.gathered = grown
 	}
 	d.gathered = append(d.gathered, b...)
+	return nil
+}
+
+// whole hands out the gathered record.
+func (d *Deserializer) whole() ([]byte, bool, error) {
+	if d.spill == nil {
+		d.state = between
+		return d.gathered, true, nil
+	}
+	payload, err := d.spill.payload()
+	if err != nil {
+		return d.fail(d.explain(err))
+	}
+	d.state = spilled
+	return payload, true, nil
+}
+
+// endSpill forgets a record in a file.
+func (d *Deserializer) endSpill() {
+	d.spill.release()
+	d.state, d.spill = between, nil
+}
+
+// explain says which record the file system did not take.
+func (d *Deserializer) explain(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &SpillError{Length: int(d.promised()), Threshold: d.o.SpillThreshold, Err: err}
+}
+
+// fail gives the stream up.
+func (d *Deserializer) fail(err error) ([]byte, bool, error) {
+	d.Reset()
+	d.err = err
+	return nil, false, err
 }
 
 // promised is the length in front of the gathered record.
 func (d *Deserializer) promised() uint32 { return binary.BigEndian.Uint32(d.length[:]) }
+
+// has is how many bytes of the record are gathered.
+func (d *Deserializer) has() int {
+	if d.spill != nil {
+		return d.spill.size()
+	}
+	return len(d.gathered)
+}
 
 // offset is where rest begins in the stream.
 func (d *Deserializer) offset() int64 { return d.end - int64(len(d.rest)) }
@@ -145,22 +217,38 @@ func (d *Deserializer) offset() int64 { return d.end - int64(len(d.rest)) }
 func (d *Deserializer) Remaining() int { return len(d.rest) }
 
 // Partial reports whether the beginning of a record waits for its end.
-func (d *Deserializer) Partial() bool { return d.gathering }
+func (d *Deserializer) Partial() bool { return d.state == gathering }
 
-// Unconsumed returns a copy of every byte that no returned payload held: the beginning of a record, with its length as far as it
-// is there, and what remains of the buffer. (Flink keeps them in unaligned checkpoints.)
-func (d *Deserializer) Unconsumed() []byte {
-	var out []byte
-	if d.gathering {
-		out = append(out, d.length[:d.lengthHas]...)
-		out = append(out, d.gathered...)
+// Unconsumed is how many bytes no returned payload held: the beginning of a record, with its length as far as it is there, and what
+// remains of the buffer.
+func (d *Deserializer) Unconsumed() int {
+	n := len(d.rest)
+	if d.state == gathering {
+		n += d.lengthHas + d.has()
 	}
-	return append(out, d.rest...)
+	return n
 }
 
-// Reset forgets everything, as if the stream began anew.
+// UnconsumedBytes reads those bytes, until the next call of another method. (Flink keeps them in unaligned checkpoints.)
+func (d *Deserializer) UnconsumedBytes() io.Reader {
+	rest := bytes.NewReader(d.rest)
+	if d.state != gathering {
+		return rest
+	}
+	var beginning io.Reader = bytes.NewReader(d.gathered)
+	if d.spill != nil {
+		beginning = d.spill.reader()
+	}
+	return io.MultiReader(bytes.NewReader(d.length[:d.lengthHas]), beginning, rest)
+}
+
+// Reset forgets everything, as if the stream began anew, and gives back memory and file. It is also the last call, if the channel ends
+// within a record or its last payload was a large one.
 func (d *Deserializer) Reset() {
-	*d = Deserializer{max: d.max, gathered: d.gathered[:0]}
+	if d.spill != nil {
+		d.spill.release()
+	}
+	*d = Deserializer{o: d.o}
 }
 
 // LengthError is the length of a record that cannot be: negative, or above the limit. Whoever sent it is broken, or the bytes

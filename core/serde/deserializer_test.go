@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"strconv"
@@ -39,6 +40,26 @@ func cut(t rapid.TB, d *Deserializer, stream []byte, size int) (payloads [][]byt
 		}
 	}
 	return payloads
+}
+
+// unconsumed is what Unconsumed counts and UnconsumedBytes reads.
+func unconsumed(t rapid.TB, d *Deserializer) []byte {
+	t.Helper()
+	b, err := io.ReadAll(d.UnconsumedBytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := d.Unconsumed(); n != len(b) {
+		t.Fatalf("%d bytes are unconsumed, %d can be read", n, len(b))
+	}
+	return b
+}
+
+func checkNothingLeft(t rapid.TB, d *Deserializer) {
+	t.Helper()
+	if n := len(unconsumed(t, d)); n > 0 || d.Partial() || d.Remaining() > 0 {
+		t.Fatalf("%d bytes are left over", n)
+	}
 }
 
 func framed(payloads [][]byte) (stream []byte) {
@@ -111,9 +132,7 @@ func TestR4_1_RecordsOfAllTypesInSegmentsOfAllSizes(t *testing.T) {
 			t.Run(fmt.Sprintf("R4.1/%s/%d", mix.name, size), func(t *testing.T) {
 				d := NewDeserializer(Options{})
 				checkPayloads(t, cut(t, d, stream, size), want)
-				if left := d.Unconsumed(); len(left) > 0 || d.Partial() || d.Remaining() > 0 {
-					t.Errorf("%d bytes are left over", len(left))
-				}
+				checkNothingLeft(t, d)
 			})
 		}
 	}
@@ -140,8 +159,8 @@ func TestR4_1_UnconsumedIsExactlyTheRest(t *testing.T) {
 			d := NewDeserializer(Options{})
 			fed, returned := 0, 0
 			check := func() {
-				if want := stream[returned:fed]; !bytes.Equal(d.Unconsumed(), want) {
-					t.Fatalf("after %d bytes and %d returned: unconsumed is %s, want %s", fed, returned, brief(d.Unconsumed()), brief(want))
+				if got, want := unconsumed(t, d), stream[returned:fed]; !bytes.Equal(got, want) {
+					t.Fatalf("after %d bytes and %d returned: unconsumed is %s, want %s", fed, returned, brief(got), brief(want))
 				}
 			}
 			for fed < len(stream) {
@@ -161,9 +180,7 @@ func TestR4_1_UnconsumedIsExactlyTheRest(t *testing.T) {
 				check()
 			}
 			d.Reset()
-			if len(d.Unconsumed()) > 0 {
-				t.Error("something is left after Reset")
-			}
+			checkNothingLeft(t, d)
 		})
 	}
 }
@@ -182,9 +199,7 @@ func TestR4_1_AnyRecordsCutAnywhere(t *testing.T) {
 			got = append(got, cut(t, d, b, max(n, 1))...)
 		}
 		checkPayloads(t, got, want)
-		if len(d.Unconsumed()) > 0 {
-			t.Fatal("bytes are left over")
-		}
+		checkNothingLeft(t, d)
 	}))
 }
 
@@ -217,6 +232,26 @@ func TestPayloadsInPlace(t *testing.T) {
 	}
 }
 
+// A record of which only the length was cut off is not copied either.
+func TestPayloadInPlaceBehindItsLength(t *testing.T) {
+	stream := framed([][]byte{[]byte("payload"), []byte("next")})
+	for cut := 1; cut <= LengthSize; cut++ {
+		d := NewDeserializer(Options{})
+		d.SetBuffer(stream[:cut])
+		if _, ok, err := d.Next(); ok || err != nil || !d.Partial() {
+			t.Fatal(ok, err)
+		}
+		d.SetBuffer(stream[cut:])
+		payload, ok, err := d.Next()
+		if !ok || err != nil || string(payload) != "payload" || &payload[0] != &stream[LengthSize] || cap(payload) != len(payload) {
+			t.Fatalf("cut after %d bytes: %q %t %v, or a copy", cut, payload, ok, err)
+		}
+		if payload, ok, err = d.Next(); !ok || err != nil || string(payload) != "next" {
+			t.Fatalf("cut after %d bytes: %q %t %v", cut, payload, ok, err)
+		}
+	}
+}
+
 // Lengths that cannot be are refused where they stand, before anything is gathered, and for good.
 func TestHostileLengths(t *testing.T) {
 	const limit = 100
@@ -242,9 +277,14 @@ func TestHostileLengths(t *testing.T) {
 					if !errors.As(err, &bad) || bad.Length != int32(length) || bad.Max != limit || bad.Offset != int64(at) {
 						t.Errorf("%v, want one about length %d at %d", err, int32(length), at)
 					}
+					checkNothingLeft(t, d) // the buffer can go home
+					d.SetBuffer(stream)
+					d.SetBuffer(stream)
 					if _, ok, again := d.Next(); ok || again != err {
 						t.Errorf("afterwards: %t, %v", ok, again)
 					}
+					d.Reset()
+					checkPayloads(t, cut(t, d, stream[:at], size), [][]byte{make([]byte, limit), make([]byte, 3)})
 					break
 				}
 				if records != 2 {
@@ -257,7 +297,7 @@ func TestHostileLengths(t *testing.T) {
 
 // A long record is promised: memory is made for what has arrived, not for the promise, and not kept for ever.
 func TestMemoryFollowsWhatArrives(t *testing.T) {
-	d := NewDeserializer(Options{})
+	d := NewDeserializer(Options{SpillThreshold: NeverSpill})
 	d.SetBuffer(binary.BigEndian.AppendUint32(nil, DefaultMaxRecord))
 	if _, ok, err := d.Next(); ok || err != nil {
 		t.Fatal(ok, err)

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// Any bytes, cut anywhere: the same records and the same fault, however they are cut, and nothing lost.
+// Any bytes, cut anywhere: the same records and the same fault, however they are cut and wherever they are gathered, and nothing lost.
 func FuzzDeserializer(f *testing.F) {
 	f.Add([]byte{}, uint8(1))
 	f.Add(framed([][]byte{{}, {1}, []byte("hello"), make([]byte, 100)}), uint8(7))
@@ -23,8 +23,10 @@ func FuzzDeserializer(f *testing.F) {
 			rest     string
 			err      error
 		}
-		read := func(size int) (o outcome) {
+		read := func(size, threshold int) (o outcome) {
 			d := NewDeserializer(Options{MaxRecord: limit})
+			d.o.SpillThreshold = threshold // lower than a user may ask for
+			defer d.Reset()
 			for at := 0; at < len(stream); at += size {
 				d.SetBuffer(stream[at:min(at+size, len(stream))])
 				for {
@@ -39,12 +41,14 @@ func FuzzDeserializer(f *testing.F) {
 					o.payloads = append(o.payloads, string(payload))
 				}
 			}
-			o.rest = string(d.Unconsumed())
+			o.rest = string(unconsumed(t, d))
 			return o
 		}
-		whole, pieces := read(max(1, len(stream))), read(max(1, int(size)))
-		if !reflect.DeepEqual(whole, pieces) {
-			t.Fatalf("in one buffer %+v, in pieces of %d %+v", whole, size, pieces)
+		whole := read(max(1, len(stream)), limit)
+		for _, threshold := range []int{limit, limit / 4} {
+			if pieces := read(max(1, int(size)), threshold); !reflect.DeepEqual(whole, pieces) {
+				t.Fatalf("in one buffer %+v, in pieces of %d and %d in memory %+v", whole, size, threshold, pieces)
+			}
 		}
 		var again []byte
 		for _, payload := range whole.payloads {

@@ -132,8 +132,8 @@ func readChannel(t *testing.T, s2c []byte, id string, item func(*testing.T, []by
 			c.stream = append(c.stream, item(t, payload))
 		}
 	})
-	if left := d.Unconsumed(); len(left) > 0 && !t.Failed() && len(c.events) > 0 {
-		t.Errorf("%d bytes are left over", len(left))
+	if left := d.Unconsumed(); left > 0 && !t.Failed() && len(c.events) > 0 {
+		t.Errorf("%d bytes are left over", left)
 	}
 	return c
 }
