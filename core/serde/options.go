@@ -14,9 +14,9 @@ const DefaultMaxRecord = 256 << 20
 
 // When a record that spans buffers is gathered in a file rather than in memory.
 const (
-	DefaultSpillThreshold = 5 << 20   // bytes of payload; Flink's, like the next
+	DefaultSpillThreshold = 5 << 20 // bytes of payload; Flink's, like the next
 	MinSpillThreshold     = 100 << 10
-	NeverSpill            = -1        // as SpillThreshold: gather records of every size in memory
+	NeverSpill            = -1 // as SpillThreshold: gather records of every size in memory
 )
 
 // Options of a Deserializer. The zero value holds at most 5 MiB of a record in memory, which is then the bound of a channel: to gather takes no more
