@@ -3,6 +3,7 @@
 package net
 
 import (
+	"context"
 	"errors"
 	"io"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"xbench/core/buffer"
 	"xbench/core/meter"
 	"xbench/core/net/frame"
+	"xbench/core/net/gate"
 	"xbench/core/net/partition"
 )
 
@@ -176,4 +178,62 @@ func (s *steppedServer) close() {
 		s.ended(errTestOver)
 	}
 	s.conn.release()
+}
+
+// steppedClient is a client's connection whose two state machines a test steps, with gates whose channels are on it. The other end is the test's.
+type steppedClient struct {
+	t    testing.TB
+	conn *clientConn
+	peer *memStream
+	err  error
+}
+
+func stepClient(t testing.TB, o Options) *steppedClient {
+	own, peer := newMemStreams()
+	c := &steppedClient{t: t, peer: peer, conn: newClientConn(own, "the producer", o)}
+	t.Cleanup(c.close)
+	return c
+}
+
+// open makes channel i of a gate one of the connection's.
+func (c *steppedClient) open(g *gate.InputGate, i int, channel string, id, sub int) error {
+	ch, err := g.OpenRemote(context.Background(), i, channelID(channel), c.conn.post)
+	if err != nil {
+		return err
+	}
+	return c.conn.open(ch, partitionID(id), sub)
+}
+
+// receive steps the receiver until it has handled everything that was sent to it.
+func (c *steppedClient) receive() {
+	for c.err == nil && (len(c.peer.out.bytes) > 0 || c.peer.out.closed) {
+		c.ended(c.conn.recv.receiveOnce())
+	}
+}
+
+// send steps the sender until it has nothing to do.
+func (c *steppedClient) send() {
+	for c.err == nil {
+		worked, err := c.conn.send.sendOnce()
+		c.ended(err)
+		if !worked {
+			return
+		}
+	}
+}
+
+func (c *steppedClient) ended(err error) {
+	if err != nil && !errors.Is(err, errDry) && c.err == nil {
+		c.err = c.conn.explain(err)
+		c.conn.end(c.err)
+	}
+}
+
+// close is the end of run.
+func (c *steppedClient) close() {
+	if c.err == nil {
+		c.ended(errTestOver)
+	}
+	c.conn.recv.release()
+	c.conn.inbox.close()
 }

@@ -4,6 +4,7 @@ package net
 
 import (
 	"testing"
+	"time"
 
 	"xbench/core/net/frame"
 	"xbench/core/net/partition"
@@ -56,6 +57,115 @@ func TestResumeThatIsNotDue(t *testing.T) {
 	}
 	if counts[frame.IDErrorResponse] != 1 || counts[frame.IDBufferResponse] != 3 {
 		t.Errorf("the answer is %v, want an error and three buffers", counts)
+	}
+}
+
+// TestEarlyRequestsEndWithTheirConnection: a partition that comes later belongs to whoever asks then.
+func TestEarlyRequestsEndWithTheirConnection(t *testing.T) {
+	p := memory(t, 4, 8)
+	registry := partition.NewRegistry(time.Hour)
+	defer registry.Close()
+	s := stepServer(t, registry)
+	s.sent(requestOf("a", 0, 0, 2))
+	s.sent(requestOf("b", 0, 1, 2))
+	s.receive()
+	part := newPartition(t, p, 0, 2, 3)
+	s.close()
+	if err := registry.Register(part); err != nil {
+		t.Fatal(err)
+	}
+	for sub := range 2 {
+		v, err := part.CreateView(sub, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v.Release()
+	}
+}
+
+// TestPartitionThatComesAsItsConsumerLeaves: its view reached the connection's inbox, and nobody looks there any more.
+func TestPartitionThatComesAsItsConsumerLeaves(t *testing.T) {
+	p := memory(t, 4, 8)
+	registry := partition.NewRegistry(time.Hour)
+	defer registry.Close()
+	s := stepServer(t, registry)
+	s.sent(requestOf("a", 0, 0, 2))
+	s.sent(requestOf("b", 0, 1, 2))
+	s.receive()
+	s.sent(frame.CancelPartitionRequest{Channel: channelID("b")})
+	part := newPartition(t, p, 0, 2, 3)
+	if err := registry.Register(part); err != nil {
+		t.Fatal(err)
+	}
+	s.receive()
+	s.close()
+	select {
+	case <-part.AllDataProcessed():
+	default:
+		t.Error("the consumer is gone, and the producer still waits for its acknowledgement")
+	}
+}
+
+// TestLongLineIsWrittenInBatches: more frames than one write takes, small ones and ones that are larger than what is copied: each round of the
+// sender writes some, and the order is that of the turns.
+func TestLongLineIsWrittenInBatches(t *testing.T) {
+	for _, size := range []int{8, smallBody, smallBody + 1, 40_000} {
+		const buffers = 700
+		p := memory(t, 2*buffers+2, size)
+		registry := partition.NewRegistry(0)
+		part := newPartition(t, p, 0, 2, 2*buffers+2)
+		if err := registry.Register(part); err != nil {
+			t.Fatal(err)
+		}
+		s := stepServer(t, registry)
+		s.sent(requestOf("a", 0, 0, buffers))
+		s.sent(requestOf("b", 0, 1, buffers))
+		s.receive()
+		s.send()
+		record := make([]byte, size)
+		for n := range buffers {
+			for sub := range 2 {
+				record[0], record[size-1] = byte(n), byte(sub)
+				if err := part.Emit(t.Context(), record, sub); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		part.FlushAll()
+		var d frame.Decoder
+		got, rounds := 0, 0
+		for got < 2*buffers {
+			worked, err := s.conn.send.sendOnce()
+			if err != nil || !worked {
+				t.Fatalf("%d bytes: round %d after %d frames: %v, %v", size, rounds, got, worked, err)
+			}
+			if n := len(s.peer.in.bytes); n > batchBytes+frame.BufferResponseSize+size {
+				t.Errorf("%d bytes: a batch of %d bytes", size, n)
+			}
+			d.Feed(s.peer.in.bytes)
+			s.peer.in.bytes = s.peer.in.bytes[:0]
+			rounds++
+			for {
+				f, ok, err := d.Next()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !ok {
+					break
+				}
+				b := f.Response.Buffer
+				if int(b.Sequence) != got/2 || b.Subpartition != got%2 || b.Content[0] != byte(got/2) || b.Content[size-1] != byte(got%2) {
+					t.Fatalf("%d bytes: frame %d is %+v", size, got, b.BufferHeader)
+				}
+				got++
+			}
+		}
+		if rounds < 2 {
+			t.Errorf("%d bytes: %d frames in %d rounds", size, got, rounds)
+		}
+		s.close()
+		part.Fail(errTestOver)
+		part.Close()
 	}
 }
 
