@@ -218,6 +218,30 @@ func (w *Writer) End() error {
 	return nil
 }
 
+// AwaitReaders waits until every reader has left. Behind End that is when all of them have read the end: whoever closes the exchange earlier
+// takes from them what is still under way. A *DesertedError says that some left before they had read everything.
+func (w *Writer) AwaitReaders() error {
+	select {
+	case <-w.part.AllConsumed():
+	case <-w.ctx.Done():
+		return context.Cause(w.ctx)
+	}
+	if err := w.part.Failure(); err != nil {
+		return err
+	}
+	if n := w.part.Deserted(); n > 0 {
+		return &DesertedError{Readers: n, Of: w.o.Subpartitions}
+	}
+	return nil
+}
+
+// DesertedError says that readers left a writer before they had read all that it wrote.
+type DesertedError struct{ Readers, Of int }
+
+func (e *DesertedError) Error() string {
+	return fmt.Sprintf("%d of %d readers left before the end of the data", e.Readers, e.Of)
+}
+
 // explain prefers the reason why the writer failed to its consequence.
 func (w *Writer) explain(err error) error {
 	if cause := context.Cause(w.ctx); cause != nil {

@@ -40,6 +40,8 @@ type ResultPartition struct {
 
 	// processed is closed when every subpartition was acknowledged, or when there is nobody left to wait for.
 	processed chan struct{}
+	// unread is closed when every consumer has left, or when there is nothing left to read.
+	unread chan struct{}
 
 	bytesOut, buffersOut meter.Counter
 
@@ -48,6 +50,8 @@ type ResultPartition struct {
 		users        int    // subpartitions that are not consumed yet, and one for the task
 		acknowledged []bool // per subpartition
 		unprocessed  int    // subpartitions not acknowledged yet
+		deserted     int    // those whose consumer left before it acknowledged
+		reading      int    // those whose consumer has not left yet
 		registry     *Registry
 	}
 	released atomic.Pointer[releaseCause] // set once; nil while the partition lives
@@ -70,6 +74,7 @@ func New(s Spec) (*ResultPartition, error) {
 		subs:      make([]subpartition, s.Subpartitions),
 		capture:   s.Capture,
 		processed: make(chan struct{}),
+		unread:    make(chan struct{}),
 	}
 	for i := range p.subs {
 		p.subs[i].init(p, i)
@@ -77,7 +82,7 @@ func New(s Spec) (*ResultPartition, error) {
 	p.written.init(s.Subpartitions)
 	p.mu.users = s.Subpartitions + 1
 	p.mu.acknowledged = make([]bool, s.Subpartitions)
-	p.mu.unprocessed = s.Subpartitions
+	p.mu.unprocessed, p.mu.reading = s.Subpartitions, s.Subpartitions
 	return p, nil
 }
 

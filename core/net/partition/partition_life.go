@@ -8,6 +8,17 @@ import "fmt"
 // when the partition is released: then ask Failure.
 func (p *ResultPartition) AllDataProcessed() <-chan struct{} { return p.processed }
 
+// AllConsumed is closed when all consumers have left: behind the end of the partition, or before it. It is closed too when the
+// partition is released.
+func (p *ResultPartition) AllConsumed() <-chan struct{} { return p.unread }
+
+// Deserted is how many consumers left before they had processed everything up to the end of data.
+func (p *ResultPartition) Deserted() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.mu.deserted
+}
+
 // acknowledged notes that a consumer has processed everything up to the end of data. A second time changes nothing.
 func (p *ResultPartition) acknowledged(sub int) {
 	p.mu.Lock()
@@ -31,11 +42,19 @@ func (p *ResultPartition) acknowledgeLocked(sub int) bool {
 // consumed notes that a subpartition's reader is gone for good. Once per subpartition: it has one view, which ends once.
 func (p *ResultPartition) consumed(sub int) {
 	p.mu.Lock()
+	if p.mu.unprocessed > 0 && !p.mu.acknowledged[sub] {
+		p.mu.deserted++
+	}
 	done := p.acknowledgeLocked(sub)
+	nobody := p.mu.reading == 1
+	p.mu.reading = max(0, p.mu.reading-1) // it is 0 already when the partition was released
 	last := p.leaveLocked()
 	p.mu.Unlock()
 	if done {
 		close(p.processed)
+	}
+	if nobody {
+		close(p.unread)
 	}
 	if last {
 		p.Release(nil)
@@ -71,8 +90,8 @@ func (p *ResultPartition) Release(cause error) {
 	p.mu.Lock()
 	registry := p.mu.registry
 	p.mu.registry = nil
-	waiting := p.mu.unprocessed > 0
-	p.mu.unprocessed = 0
+	waiting, reading := p.mu.unprocessed > 0, p.mu.reading > 0
+	p.mu.unprocessed, p.mu.reading = 0, 0
 	p.mu.Unlock()
 	if registry != nil {
 		registry.forget(p)
@@ -85,6 +104,9 @@ func (p *ResultPartition) Release(cause error) {
 	}
 	if waiting {
 		close(p.processed)
+	}
+	if reading {
+		close(p.unread)
 	}
 }
 
