@@ -23,12 +23,22 @@ type Input struct {
 
 // ReaderOptions say what a reader reads.
 type ReaderOptions struct {
+	// Debloat makes producers close their buffers early, so that what is in flight is consumed within a target time; nil: they are as large as
+	// segments.
+	Debloat *DebloatOptions
 	// Gates are the reader's inputs, each with its channels. Channels are numbered through, gate after gate. Each gate has its
 	// own floating buffers, and they take turns.
 	Gates [][]Input
 	// MaxRecord bounds the size of a record in bytes; 0: serde's default.
 	MaxRecord int
+	// SpillThreshold is what a channel keeps in memory of a record that spans buffers, in bytes; a longer record is gathered in a file
+	// in one of TempDirs. 0: Flink's 5 MiB; serde.NeverSpill: all of it. No TempDirs: the system's.
+	SpillThreshold int
+	TempDirs       []string
 }
+
+// DebloatOptions are the parameters of buffer debloating.
+type DebloatOptions = gate.DebloatOptions
 
 // Reader is a task's input (Flink: RecordReader over a gate or a union of gates). One goroutine, its task, may call it; Cancel is for anybody.
 type Reader struct {
@@ -65,16 +75,21 @@ func (x *Exchange) NewReader(ctx context.Context, o ReaderOptions) (_ *Reader, e
 	if len(o.Gates) == 0 {
 		return nil, fmt.Errorf("core: a reader without gates")
 	}
+	records := serde.Options{MaxRecord: o.MaxRecord, SpillThreshold: o.SpillThreshold, TempDirs: o.TempDirs}
+	if err := records.Validate(); err != nil {
+		return nil, err
+	}
 	for _, inputs := range o.Gates {
 		g, err := gate.New(ctx, gate.Options{
 			Pool: x.pool, Channels: len(inputs), Exclusive: x.o.Exclusive, Floating: x.o.Floating, Clock: x.o.Clock, Waits: x.o.Waits,
+			Debloat: o.Debloat,
 		})
 		if err != nil {
 			return nil, err
 		}
 		r.gates = append(r.gates, g)
 		for range inputs {
-			r.deserializers = append(r.deserializers, serde.NewDeserializer(serde.Options{MaxRecord: o.MaxRecord}))
+			r.deserializers = append(r.deserializers, serde.NewDeserializer(records))
 		}
 	}
 	r.input = r.gates[0]
@@ -180,9 +195,7 @@ func (r *Reader) arrived(item gate.Item) (Arrival, error) {
 	case buffer.EndOfData:
 		err = r.input.Acknowledge(item.Channel)
 	case buffer.EndOfPartition:
-		if r.deserializers[item.Channel].Partial() {
-			err = fmt.Errorf("the partition ends within a record: %w", io.ErrUnexpectedEOF)
-		}
+		err = r.ended(item.Channel)
 	}
 	if err != nil {
 		return a, &gate.ChannelError{Channel: item.Channel, Err: err}
@@ -190,8 +203,21 @@ func (r *Reader) arrived(item gate.Item) (Arrival, error) {
 	return a, nil
 }
 
+// ended says what is wrong with the end of a channel, if anything, and gives back what its records took.
+func (r *Reader) ended(channel int) error {
+	d := r.deserializers[channel]
+	defer d.Reset()
+	if _, _, err := d.Next(); err != nil { // of bytes that the task did not look at
+		return err
+	}
+	if d.Partial() {
+		return fmt.Errorf("the partition ends within a record: %w", io.ErrUnexpectedEOF)
+	}
+	return nil
+}
+
 // Next returns the payload of the next record of what Advance found; false: there is no further one, and the buffer has gone home. A payload
-// is valid until the next call.
+// is to be read, not written, and valid until the next call.
 func (r *Reader) Next() (payload []byte, ok bool, err error) {
 	if r.current == nil {
 		return nil, false, nil
@@ -230,12 +256,27 @@ func (r *Reader) SendTaskEvent(channel int, e frame.Event) error {
 	return r.upstream[channel](frame.AppendEvent(nil, e))
 }
 
+// PrioritizeBarrier lets the barrier that a channel announced (frame.Announcement, with its sequence number) overtake what is queued before it, as
+// an unaligned barrier. It reports whether the barrier was still queued.
+func (r *Reader) PrioritizeBarrier(channel int, sequence int32) (queued bool, err error) {
+	for _, g := range r.gates {
+		if channel < g.Channels() {
+			return g.PrioritizeBarrier(channel, sequence)
+		}
+		channel -= g.Channels()
+	}
+	return false, fmt.Errorf("core: channel %d of %d", channel, r.Channels())
+}
+
 // Resume lets a channel go on after an event that blocked it.
 func (r *Reader) Resume(channel int) error { return r.input.Resume(channel) }
 
 // Close leaves: buffers go home, and producers are told. The task's last call, whatever happened before.
 func (r *Reader) Close() {
 	r.release()
+	for _, d := range r.deserializers {
+		d.Reset()
+	}
 	r.Cancel()
 	r.x.leave(nil, r)
 }

@@ -26,6 +26,7 @@ type channel interface {
 	setBufferSize(n int)
 	release()
 	queued() (buffers, bytes int)
+	inUse() int // buffers in flight: queued here, and waiting at the producer as far as is known
 }
 
 // ChannelError is a failure of one channel. The gate's other channels go on, if the task lets them.

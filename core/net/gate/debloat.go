@@ -5,6 +5,7 @@ package gate
 import (
 	"fmt"
 	"math"
+	"sync/atomic"
 	"time"
 
 	"xbench/core/meter"
@@ -72,8 +73,8 @@ type debloater struct {
 	size      sizeAverage
 	most      int
 	announced int
-	// TimeToConsume is how long the buffers in flight will take, as of the last look.
-	timeToConsume time.Duration
+
+	timeToConsume time.Duration // of the buffers in flight, as of the last look
 }
 
 func newDebloater(o DebloatOptions, segmentSize int) debloater {
@@ -103,6 +104,63 @@ func (d *debloater) skip(size int) bool {
 		return false
 	}
 	return math.Abs(float64(size-d.announced)) < float64(d.announced)*d.o.Threshold
+}
+
+// sizing is what a gate with debloating keeps. It belongs to the gate's task, but for what others read of it.
+type sizing struct {
+	debloater
+	throughput throughput
+	due        meter.Time // of the next look; 0: the start size has not been announced
+
+	size          atomic.Int64 // bytes, as of the last look
+	toConsumeNano atomic.Int64
+}
+
+func newSizing(o DebloatOptions, segmentSize int) *sizing {
+	s := &sizing{debloater: newDebloater(o, segmentSize), throughput: newThroughput()}
+	s.size.Store(int64(s.announced))
+	return s
+}
+
+// debloat counts bytes that were polled, and when a look is due, computes a size and announces it.
+func (g *InputGate) debloat(bytes int) {
+	s, now := g.sizing, g.o.Clock()
+	s.throughput.data(bytes, now)
+	if s.due == 0 {
+		s.due = now.Add(s.o.Period)
+		g.SetBufferSize(s.announced)
+	}
+	if now < s.due {
+		return
+	}
+	s.due = now.Add(s.o.Period)
+	inUse := 0
+	for _, c := range g.channels {
+		inUse += c.inUse()
+	}
+	size, announce := s.next(s.throughput.take(now), inUse)
+	s.size.Store(int64(size))
+	s.toConsumeNano.Store(int64(s.timeToConsume))
+	if announce {
+		g.SetBufferSize(size)
+	}
+}
+
+// BufferSize is the buffer size in bytes that debloating arrived at last (Flink: debloatedBufferSize); the segment size without it. Anybody may call it.
+func (g *InputGate) BufferSize() int {
+	if g.sizing == nil {
+		return g.o.Pool.SegmentSize()
+	}
+	return int(g.sizing.size.Load())
+}
+
+// TimeToConsume is how long the buffers in flight will take to consume, as of the last look (Flink: estimatedTimeToConsumeBuffersMs); 0 without
+// debloating. Anybody may call it.
+func (g *InputGate) TimeToConsume() time.Duration {
+	if g.sizing == nil {
+		return 0
+	}
+	return time.Duration(g.sizing.toConsumeNano.Load())
 }
 
 // throughput measures bytes per second over the time in which there was something to do (Flink: ThroughputCalculator).

@@ -20,11 +20,12 @@ var ErrClosed = errors.New("input gate is already closed")
 type Options struct {
 	Pool        *buffer.NetworkBufferPool
 	Channels    int
-	Exclusive   int            // segments of its own for each remote channel; 0: none, credit follows announcements
-	Floating    int            // segments that the channels share
-	MaxRequired int            // most segments the gate may insist on; 0: no limit (Flink's default for pipelined inputs)
-	Clock       meter.Clock    // for waits
-	Waits       meter.Observer // hears of waits for input; may be nil
+	Exclusive   int             // segments of its own for each remote channel; 0: none, credit follows announcements
+	Floating    int             // segments that the channels share
+	MaxRequired int             // most segments the gate may insist on; 0: no limit (Flink's default for pipelined inputs)
+	Clock       meter.Clock     // for waits
+	Waits       meter.Observer  // hears of waits for input; may be nil
+	Debloat     *DebloatOptions // nil: buffers are as large as segments
 }
 
 // InputGate is one consumer's input: all the channels of one exchange (Flink: SingleInputGate).
@@ -35,6 +36,7 @@ type InputGate struct {
 	share    buffer.GateShare
 	floating *buffer.LocalBufferPool
 	channels []channel // see install
+	sizing   *sizing   // nil without debloating
 
 	wake     chan struct{} // one slot: a signal, never data
 	nonEmpty func()        // set by a union before any channel is opened; called on the edge from nothing to something
@@ -74,6 +76,9 @@ func New(ctx context.Context, o Options) (*InputGate, error) {
 		return nil, err
 	}
 	g := &InputGate{o: o, share: share, floating: pool, channels: make([]channel, o.Channels), wake: make(chan struct{}, 1)}
+	if o.Debloat != nil {
+		g.sizing = newSizing(*o.Debloat, o.Pool.SegmentSize())
+	}
 	g.mu.ready = newReady(o.Channels)
 	g.mu.lastPriority = make([]int32, o.Channels)
 	g.mu.sawPriority = make([]bool, o.Channels)
@@ -122,6 +127,17 @@ func (g *InputGate) priorityAvailable(i int, sequence int32) {
 	g.unlock(edge)
 }
 
+// priorityForced puts channel i among those with priority whatever was polled of it before: an event that was announced has become one with
+// priority, with the sequence number that its announcement had (FLINK-19681).
+func (g *InputGate) priorityForced(i int) {
+	g.mu.Lock()
+	edge := false
+	if !g.mu.closed && !g.mu.ended[i] {
+		edge = g.mu.ready.pushPriority(i)
+	}
+	g.unlock(edge)
+}
+
 func (g *InputGate) unlock(wake bool) {
 	g.mu.Unlock()
 	if !wake {
@@ -151,6 +167,9 @@ func (g *InputGate) poll() (item Item, more, ok bool, err error) {
 	for {
 		i, ok, err := g.nextReady()
 		if !ok || err != nil {
+			if g.sizing != nil {
+				g.sizing.throughput.pause(g.o.Clock())
+			}
 			return Item{}, false, false, err
 		}
 		a, chMore, priority, ok, err := g.channels[i].poll()
@@ -164,6 +183,9 @@ func (g *InputGate) poll() (item Item, more, ok bool, err error) {
 		if err != nil {
 			a.buf.Recycle()
 			return Item{}, false, false, &ChannelError{Channel: i, Err: err}
+		}
+		if g.sizing != nil {
+			g.debloat(a.buf.Len())
 		}
 		return Item{Channel: i, Buffer: a.buf, Sequence: a.sequence}, more, true, nil
 	}
@@ -280,6 +302,16 @@ func (g *InputGate) Resume(i int) error { return g.channels[i].resume() }
 
 // Acknowledge tells the producer of channel i that all its records are processed.
 func (g *InputGate) Acknowledge(i int) error { return g.channels[i].acknowledge() }
+
+// PrioritizeBarrier lets the barrier with this sequence number, which channel i has announced, overtake what is queued before it, as an unaligned
+// barrier: its alignment takes too long (Flink: convertToPriorityEvent). It reports whether the barrier was still queued.
+func (g *InputGate) PrioritizeBarrier(i int, sequence int32) (queued bool, err error) {
+	c, remote := g.channels[i].(*RemoteChannel)
+	if !remote {
+		return false, nil // nothing is announced there
+	}
+	return c.prioritizeBarrier(sequence)
+}
 
 // SetBufferSize asks the producers of all channels to close their buffers at n bytes, at least 1. Task, once all channels are open.
 func (g *InputGate) SetBufferSize(n int) {

@@ -134,6 +134,11 @@ func (c *localChannel) queued() (buffers, bytes int) {
 	return v.QueuedBuffers(), 0
 }
 
+func (c *localChannel) inUse() int {
+	buffers, _ := c.queued()
+	return buffers
+}
+
 func (c *localChannel) release() {
 	c.mu.Lock()
 	v, early := c.mu.view, c.mu.early

@@ -66,3 +66,20 @@ func (q *received) pop() (a arrival, ok bool) {
 	q.bytes -= a.buf.Len()
 	return a, true
 }
+
+// take removes the event of a type, without priority, that has this sequence number, wherever it is.
+func (q *received) take(sequence int32, t buffer.DataType) (a arrival, ok bool) {
+	for k := q.priority; k < q.count; k++ {
+		if a = *q.at(k); a.sequence != sequence || a.buf.Type() != t {
+			continue
+		}
+		for ; k < q.count-1; k++ {
+			*q.at(k) = *q.at(k + 1)
+		}
+		*q.at(q.count - 1) = arrival{}
+		q.count--
+		q.bytes -= a.buf.Len()
+		return a, true
+	}
+	return arrival{}, false
+}

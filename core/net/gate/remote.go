@@ -115,30 +115,40 @@ func (c *RemoteChannel) TakeBuffer(n int) (buffer.Buffer, error) {
 // OnBuffer takes over a buffer that arrived, data or event, with the number of buffers queued behind it at the producer.
 func (c *RemoteChannel) OnBuffer(b buffer.Buffer, sequence int32, backlog int) {
 	a := arrival{buf: b, sequence: sequence}
-	var spare []buffer.Buffer
-	c.mu.Lock()
-	if c.mu.released {
-		c.mu.Unlock()
-		b.Recycle()
-		return
+	var ahead arrival
+	if b.Type().NeedsAnnouncement() {
+		var err error
+		if ahead, err = announcement(b, sequence); err != nil {
+			b.Recycle()
+			c.OnError(err)
+			return
+		}
 	}
-	if want := c.mu.expected; sequence != want {
+	c.mu.Lock()
+	if want := c.mu.expected; c.mu.released || sequence != want {
+		released := c.mu.released
 		c.mu.Unlock()
 		b.Recycle()
-		c.OnError(&ReorderingError{Want: want, Got: sequence})
+		if !released {
+			c.OnError(&ReorderingError{Want: want, Got: sequence})
+		}
 		return
 	}
 	c.mu.expected++
+	var spare []buffer.Buffer
 	if b.Type().BlocksUpstream() {
 		spare = c.releaseFloatingLocked()
 	}
-	wasEmpty := c.mu.received.count == 0
-	firstPriority := b.Type().HasPriority() && c.mu.received.priority == 0
+	wasEmpty, hadPriority := c.mu.received.count == 0, c.mu.received.priority > 0
 	if b.Type().HasPriority() {
 		c.mu.received.pushPriority(a)
 	} else {
 		c.mu.received.push(a)
 	}
+	if !ahead.buf.IsZero() {
+		c.mu.received.pushPriority(ahead)
+	}
+	firstPriority := !hadPriority && c.mu.received.priority > 0
 	announce := c.backlogLocked(backlog)
 	c.mu.Unlock()
 
@@ -208,6 +218,12 @@ func (c *RemoteChannel) queued() (buffers, bytes int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.mu.received.count, c.mu.received.bytes
+}
+
+func (c *RemoteChannel) inUse() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.mu.received.count + max(0, c.mu.allowance.Required()-c.InitialCredit())
 }
 
 func (c *RemoteChannel) resume() error {
