@@ -30,7 +30,7 @@ type WriterOptions struct {
 	Subpartitions int
 	// Selector picks the subpartition in Emit; nil: round robin.
 	Selector Selector
-	// Broadcast makes Emit send every record to all subpartitions: one buffer, which all of them read.
+	// Broadcast makes Emit send every record to all subpartitions: one buffer, which all of them read. There is nothing to select then.
 	Broadcast bool
 	// BufferTimeout is how long a record may stay with the writer before it is sent, whether or not its buffer is full: at least 1 ms,
 	// FlushAlways, or FlushNever.
@@ -61,8 +61,14 @@ func (x *Exchange) NewWriter(ctx context.Context, o WriterOptions) (*Writer, err
 	if o.BufferTimeout < FlushNever || o.BufferTimeout > 0 && o.BufferTimeout < time.Millisecond {
 		return nil, fmt.Errorf("core: a buffer timeout of %v: allowed are %d (never), 0 (always) and 1ms or more", o.BufferTimeout, FlushNever)
 	}
-	if o.Selector == nil {
+	switch {
+	case o.Selector == nil:
 		o.Selector = &RoundRobin{}
+	case o.Broadcast:
+		return nil, fmt.Errorf("core: selector %T for a writer that broadcasts", o.Selector)
+	}
+	if err := checkSelector(o.Selector, o.Subpartitions); err != nil {
+		return nil, err
 	}
 	share := buffer.OutputShare(o.Subpartitions, x.o.Exclusive, x.o.Floating, true)
 	if o.MaxBuffers > 0 {
@@ -114,7 +120,11 @@ func (w *Writer) Emit(r serde.Record) error {
 	if w.o.Broadcast {
 		return w.Broadcast(r)
 	}
-	return w.EmitTo(w.o.Selector.Select(r, w.o.Subpartitions), r)
+	ch := w.o.Selector.Select(r, w.o.Subpartitions)
+	if uint(ch) >= uint(w.o.Subpartitions) {
+		return &SelectorError{Selector: w.o.Selector, Index: ch, Subpartitions: w.o.Subpartitions}
+	}
+	return w.EmitTo(ch, r)
 }
 
 // EmitTo sends a record to one subpartition. Where it fits, it is serialised straight into the buffer that will be sent.
@@ -191,6 +201,13 @@ func (w *Writer) BroadcastEvent(e frame.Event, priority bool) error {
 	}
 	return nil
 }
+
+// IsAvailable reports whether there is a free buffer: a record that fits into one is then written without a wait. A task that looks between
+// two records can do something else meanwhile (Flink: RecordWriter.isAvailable, soft back-pressure).
+func (w *Writer) IsAvailable() bool { return w.part.IsAvailable() }
+
+// Available signals that IsAvailable may have become true: receive from it, then look again.
+func (w *Writer) Available() <-chan struct{} { return w.part.Available() }
 
 // FlushAll sends everything that was written so far.
 func (w *Writer) FlushAll() { w.part.FlushAll() }

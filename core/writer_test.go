@@ -13,7 +13,6 @@ import (
 
 	"xbench/core/meter"
 	"xbench/core/net/frame"
-	"xbench/core/serde"
 )
 
 // inBubble is a clock that follows the time of a synctest bubble.
@@ -125,28 +124,6 @@ func TestBroadcast(t *testing.T) {
 		if !slices.Equal(got.payloads[ch], want[ch]) {
 			t.Errorf("channel %d: %d records, want %d, or their order differs", ch, len(got.payloads[ch]), len(want[ch]))
 		}
-	}
-}
-
-// TestKeyGroupSelector: all records of a key on one channel, that which Flink's partitioner picks (the vectors are with serde).
-func TestKeyGroupSelector(t *testing.T) {
-	s := &KeyGroup{Hash: func(r serde.Record) int32 { return serde.HashString(string(r.(serde.Bytes))) }}
-	for key, want := range map[string]int{"hello": 1, "key-17": 3} {
-		if got := s.Select(serde.Bytes(key), 4); got != want {
-			t.Errorf("%q goes to channel %d, want %d", key, got, want)
-		}
-	}
-}
-
-// TestRoundRobinSelector begins at channel 0.
-func TestRoundRobinSelector(t *testing.T) {
-	s := &RoundRobin{}
-	var got []int
-	for range 7 {
-		got = append(got, s.Select(nil, 3))
-	}
-	if want := []int{0, 1, 2, 0, 1, 2, 0}; !slices.Equal(got, want) {
-		t.Errorf("got %v, want %v", got, want)
 	}
 }
 
