@@ -77,6 +77,9 @@ func (c *Consumer) IsDataAvailable() bool { return position(c.latest()) > int(c.
 // Written is the number of bytes published by the builder, as of now.
 func (c *Consumer) Written() int { return position(c.latest()) }
 
+// Unread is the number of bytes published by the builder and not built, as of now.
+func (c *Consumer) Unread() int { return max(0, c.Written()-int(c.read)) }
+
 // Copy is another reader at the same position, with a reference of its own: for broadcasts, and for what is in flight.
 func (c *Consumer) Copy() Consumer {
 	d := *c

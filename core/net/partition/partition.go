@@ -23,6 +23,8 @@ type Spec struct {
 	// Capture receives what barriers overtake, and owns the buffers in it. It is called by whoever brings the barrier, polls
 	// it, or gives up on it, with no lock held, and must not block. nil: nobody stores the state of channels.
 	Capture func(Capture)
+	// Time is told when the task stands within a record for want of a buffer, and when it goes on. nil: nobody wants to know.
+	Time *meter.TaskTime
 }
 
 // ResultPartition is the output of one task: one subpartition per consumer (Flink: PipelinedResultPartition). Methods marked
@@ -43,7 +45,8 @@ type ResultPartition struct {
 	// unread is closed when every consumer has left, or when there is nothing left to read.
 	unread chan struct{}
 
-	bytesOut, buffersOut meter.Counter
+	time                             *meter.TaskTime // of the task
+	bytesOut, buffersOut, recordsOut meter.Counter   // records: of those in written, as far as they are published
 
 	mu struct {
 		sync.Mutex
@@ -73,6 +76,7 @@ func New(s Spec) (*ResultPartition, error) {
 		pool:      s.Pool,
 		subs:      make([]subpartition, s.Subpartitions),
 		capture:   s.Capture,
+		time:      s.Time,
 		processed: make(chan struct{}),
 		unread:    make(chan struct{}),
 	}

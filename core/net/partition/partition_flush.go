@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"xbench/core/buffer"
+	"xbench/core/meter"
 )
 
 // written is what the task has under its pen. It belongs to whoever holds pen: the task, from its first call to its last; while
@@ -19,6 +20,7 @@ type written struct {
 	ended     bool // end of data was announced
 	closed    bool
 	held      bool // whether the task holds pen; only the task looks
+	records   uint64
 
 	pen   sync.Mutex
 	asked atomic.Uint32
@@ -40,6 +42,7 @@ func (p *ResultPartition) own() {
 	if !p.held {
 		p.pen.Lock()
 		p.held = true
+		p.time.Enter(meter.Busy)
 	}
 	if p.asked.Load() != 0 && p.asked.Swap(0)&flushWanted != 0 {
 		p.flushAll()
@@ -53,6 +56,7 @@ func (p *ResultPartition) Idle() {
 	if !p.held {
 		return
 	}
+	p.publishRecords()
 	p.held = false
 	p.asked.Or(idle)
 	p.pen.Unlock()
@@ -91,6 +95,7 @@ func (p *ResultPartition) answer() {
 // Flush publishes what is written to subpartition ch and makes it readable. Task.
 func (p *ResultPartition) Flush(ch int) {
 	p.own()
+	p.publishRecords()
 	p.broadcast.Publish()
 	p.unicast[ch].Publish()
 	p.subs[ch].flush()
@@ -104,6 +109,7 @@ func (p *ResultPartition) FlushAll() {
 
 // flushAll is called by whoever holds pen.
 func (p *ResultPartition) flushAll() {
+	p.publishRecords()
 	p.broadcast.Publish()
 	for i := range p.subs {
 		p.unicast[i].Publish()

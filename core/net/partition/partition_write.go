@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"xbench/core/buffer"
+	"xbench/core/meter"
 )
 
 // Builder is where the next record for subpartition ch goes if it fits: write it to Room, with its length in front, and
@@ -62,6 +63,7 @@ func (p *ResultPartition) write(ctx context.Context, framed []byte, l lane) erro
 	if p.finished {
 		return ErrFinished
 	}
+	p.Wrote()
 	if !l.builder.IsOpen() {
 		if err := p.open(ctx, l); err != nil {
 			return err
@@ -108,6 +110,7 @@ func (p *ResultPartition) open(ctx context.Context, l lane) error {
 	b, err := p.pool.Request(l.channel)
 	if err == nil && b.IsZero() {
 		p.Idle() // the flusher takes care of what is written: its consumption may be what frees a buffer
+		p.time.Enter(meter.HardBackPressured)
 		b, err = p.pool.RequestBlocking(ctx, l.channel)
 		p.own()
 	}
@@ -161,6 +164,7 @@ func (p *ResultPartition) end(w *buffer.Builder, readers int) {
 	w.Close()
 	p.buffersOut.Add(uint64(readers))
 	p.bytesOut.Add(uint64(n * readers))
+	p.publishRecords()
 }
 
 func (p *ResultPartition) endUnicast() {
