@@ -9,6 +9,7 @@ import (
 	"io"
 
 	"xbench/core/buffer"
+	"xbench/core/meter"
 	"xbench/core/net/frame"
 	"xbench/core/net/gate"
 	"xbench/core/serde"
@@ -35,6 +36,8 @@ type ReaderOptions struct {
 	// in one of TempDirs. 0: Flink's 5 MiB; serde.NeverSpill: all of it. No TempDirs: the system's.
 	SpillThreshold int
 	TempDirs       []string
+	// Time is the account of the task's time, if the task has one for all its readers and writers (Exchange.NewTaskTime); nil: the reader's own.
+	Time *meter.TaskTime
 }
 
 // DebloatOptions are the parameters of buffer debloating.
@@ -51,6 +54,10 @@ type Reader struct {
 	current       *serde.Deserializer // of the buffer being read; nil: none
 	held          buffer.Buffer
 	channel       int
+
+	time      *meter.TaskTime
+	records   uint64        // taken by Next
+	recordsIn meter.Counter // the same, up to the last buffer that was used up
 }
 
 // input is a gate or a union of them.
@@ -66,7 +73,10 @@ type input interface {
 // NewReader makes the gates, connects where it must, and requests every subpartition. A partition that does not exist yet
 // is waited for by its producer's exchange. ctx bounds connecting and the wait for buffers.
 func (x *Exchange) NewReader(ctx context.Context, o ReaderOptions) (_ *Reader, err error) {
-	r := &Reader{x: x}
+	if o.Time == nil {
+		o.Time = x.NewTaskTime()
+	}
+	r := &Reader{x: x, time: o.Time}
 	defer func() {
 		if err != nil {
 			r.Cancel()
@@ -158,17 +168,22 @@ type Arrival struct {
 // dropped. The end of a channel's data is acknowledged to its producer here: everything before it has been read.
 func (r *Reader) Advance(ctx context.Context) (Arrival, error) {
 	r.drop()
-	item, err := r.input.Next(ctx)
+	item, ok, err := r.poll()
+	if !ok && err == nil {
+		item, err = r.input.Next(ctx)
+		r.time.Enter(meter.Busy)
+	}
 	if err != nil {
 		return Arrival{}, err
 	}
 	return r.arrived(item)
 }
 
-// TryAdvance is Advance without waiting; ok is false when nothing is there.
+// TryAdvance is Advance without waiting; ok is false when nothing is there. From then until something is, or until it writes after a wait, the task
+// counts as idle.
 func (r *Reader) TryAdvance() (a Arrival, ok bool, err error) {
 	r.drop()
-	item, ok, err := r.input.Poll()
+	item, ok, err := r.poll()
 	if !ok || err != nil {
 		return Arrival{}, false, err
 	}
@@ -178,6 +193,17 @@ func (r *Reader) TryAdvance() (a Arrival, ok bool, err error) {
 
 // Available signals that TryAdvance may find something.
 func (r *Reader) Available() <-chan struct{} { return r.input.Available() }
+
+// poll takes what is there. A task that finds nothing is idle.
+func (r *Reader) poll() (item gate.Item, ok bool, err error) {
+	item, ok, err = r.input.Poll()
+	if ok || err != nil {
+		r.time.Enter(meter.Busy)
+	} else {
+		r.time.Enter(meter.Idle)
+	}
+	return item, ok, err
+}
 
 func (r *Reader) arrived(item gate.Item) (Arrival, error) {
 	a := Arrival{Channel: item.Channel}
@@ -224,6 +250,7 @@ func (r *Reader) Next() (payload []byte, ok bool, err error) {
 	}
 	payload, ok, err = r.current.Next()
 	if ok {
+		r.records++
 		return payload, true, nil
 	}
 	r.release()
@@ -245,6 +272,7 @@ func (r *Reader) drop() {
 func (r *Reader) release() {
 	if r.current != nil {
 		r.current = nil
+		r.recordsIn.Raise(r.records)
 		r.held.Recycle()
 		r.held = buffer.Buffer{}
 	}

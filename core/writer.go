@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"xbench/core/buffer"
+	"xbench/core/meter"
 	"xbench/core/net/frame"
 	"xbench/core/net/partition"
 	"xbench/core/serde"
@@ -40,6 +41,8 @@ type WriterOptions struct {
 	// TaskEvents hears what readers send against the stream. It is called by other goroutines than the task and must not block; nil: nobody
 	// listens.
 	TaskEvents func(frame.Event)
+	// Time is the account of the task's time, if the task has one for all its readers and writers (Exchange.NewTaskTime); nil: the writer's own.
+	Time *meter.TaskTime
 }
 
 // Writer is a task's output (Flink: RecordWriter over a result partition). One goroutine, its task, may call it; Fail is for anybody.
@@ -52,6 +55,7 @@ type Writer struct {
 	part    *partition.ResultPartition
 	ctx     context.Context // ends with the writer: what a wait inside a record ends with
 	cancel  context.CancelCauseFunc
+	time    *meter.TaskTime
 	always  bool
 	scratch []byte
 }
@@ -78,12 +82,15 @@ func (x *Exchange) NewWriter(ctx context.Context, o WriterOptions) (*Writer, err
 	if err != nil {
 		return nil, err
 	}
-	part, err := partition.New(partition.Spec{ID: o.Partition, Subpartitions: o.Subpartitions, Pool: pool})
+	if o.Time == nil {
+		o.Time = x.NewTaskTime()
+	}
+	part, err := partition.New(partition.Spec{ID: o.Partition, Subpartitions: o.Subpartitions, Pool: pool, Time: o.Time})
 	if err != nil {
 		pool.Destroy()
 		return nil, err
 	}
-	w := &Writer{x: x, o: o, part: part, always: o.BufferTimeout == FlushAlways}
+	w := &Writer{x: x, o: o, part: part, time: o.Time, always: o.BufferTimeout == FlushAlways}
 	w.ctx, w.cancel = context.WithCancelCause(ctx)
 	if err := w.register(); err != nil {
 		part.Fail(err)
@@ -134,6 +141,7 @@ func (w *Writer) EmitTo(ch int, r serde.Record) error {
 	if room := b.Room(); n <= len(room) {
 		serde.AppendFramed(room[:0], r)
 		b.Advance(n)
+		w.part.Wrote()
 		if w.always {
 			w.part.Flush(ch)
 		}
@@ -151,6 +159,7 @@ func (w *Writer) EmitLong(ch int, v int64) error {
 		binary.BigEndian.PutUint32(room, 8)
 		binary.BigEndian.PutUint64(room[serde.LengthSize:n], uint64(v))
 		b.Advance(n)
+		w.part.Wrote()
 		if w.always {
 			w.part.Flush(ch)
 		}
@@ -179,6 +188,7 @@ func (w *Writer) Broadcast(r serde.Record) error {
 	if room := b.Room(); n <= len(room) {
 		serde.AppendFramed(room[:0], r)
 		b.Advance(n)
+		w.part.Wrote()
 	} else {
 		w.scratch = serde.AppendFramed(w.scratch[:0], r)
 		if err := w.part.Broadcast(w.ctx, w.scratch); err != nil {
@@ -203,8 +213,17 @@ func (w *Writer) BroadcastEvent(e frame.Event, priority bool) error {
 }
 
 // IsAvailable reports whether there is a free buffer: a record that fits into one is then written without a wait. A task that looks between
-// two records can do something else meanwhile (Flink: RecordWriter.isAvailable, soft back-pressure).
-func (w *Writer) IsAvailable() bool { return w.part.IsAvailable() }
+// two records can do something else meanwhile (Flink: RecordWriter.isAvailable). From a look that finds none to one that finds one, or to the next
+// record, the task counts as soft back-pressured, and the output flusher takes over as after Idle.
+func (w *Writer) IsAvailable() bool {
+	if w.part.IsAvailable() {
+		w.time.Leave(meter.SoftBackPressured)
+		return true
+	}
+	w.time.Enter(meter.SoftBackPressured)
+	w.part.Idle()
+	return false
+}
 
 // Available signals that IsAvailable may have become true: receive from it, then look again.
 func (w *Writer) Available() <-chan struct{} { return w.part.Available() }
@@ -212,8 +231,12 @@ func (w *Writer) Available() <-chan struct{} { return w.part.Available() }
 // FlushAll sends everything that was written so far.
 func (w *Writer) FlushAll() { w.part.FlushAll() }
 
-// Idle says that the task will not call for a while: the output flusher takes over until it does. It costs next to nothing.
-func (w *Writer) Idle() { w.part.Idle() }
+// Idle says that the task will not call for a while: the output flusher takes over until it does. It costs next to nothing. Until then the task
+// counts as idle.
+func (w *Writer) Idle() {
+	w.time.Enter(meter.Idle)
+	w.part.Idle()
+}
 
 // End says that no record follows, waits until every reader has processed what there was, and ends the partition. The task closes the
 // writer afterwards.
@@ -222,7 +245,7 @@ func (w *Writer) End() error {
 		return w.explain(err)
 	}
 	w.part.FlushAll()
-	w.part.Idle()
+	w.Idle()
 	select {
 	case <-w.part.AllDataProcessed():
 	case <-w.ctx.Done():

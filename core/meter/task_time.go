@@ -52,6 +52,13 @@ func (t *TaskTime) Enter(a Activity) {
 	t.enter(a)
 }
 
+// Leave says that the task does a no more: it is busy, if that is what it was doing. Task.
+func (t *TaskTime) Leave(a Activity) {
+	if t != nil && t.now == a {
+		t.Enter(Busy)
+	}
+}
+
 func (t *TaskTime) enter(a Activity) {
 	now := t.clock()
 	t.mu.Lock()

@@ -51,6 +51,7 @@ type InputGate struct {
 		endedCount   int
 		dataEnded    int
 		closed       bool
+		arrived      arrivals // polled so far; see usage.go
 	}
 }
 
@@ -218,6 +219,7 @@ func (g *InputGate) nextReady() (i int, ok bool, err error) {
 func (g *InputGate) polled(i int, a arrival, more, priority bool) (gateMore bool, err error) {
 	t := a.buf.Type()
 	g.mu.Lock()
+	g.mu.arrived.count(g.channels[i], a.buf.Len())
 	if t.HasPriority() {
 		g.mu.lastPriority[i], g.mu.sawPriority[i] = a.sequence, true
 	}
