@@ -46,6 +46,11 @@ func turnOf(state uint64) uint32 { return uint32(state >> 32) }
 func refsOf(state uint64) uint32 { return uint32(state) & refsMask }
 func isHome(state uint64) bool   { return state&homeBit != 0 }
 
+// NewSegment is a segment of no pool, on the Go heap, for its owner to lend: read buffers, for which no share of a pool is set aside.
+func NewSegment(size int) *Segment {
+	return &Segment{block: make([]byte, HeaderRoom+size), body: HeaderRoom, index: -1, channel: noChannel}
+}
+
 // Mem is the whole memory, without the header room. Only its owner may call it, that is the recycler or
 // whoever holds a Buffer on it; after NetworkBufferPool.Free it is empty.
 func (s *Segment) Mem() []byte { return s.block[s.body:] }

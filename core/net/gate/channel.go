@@ -24,6 +24,8 @@ type channel interface {
 	resume() error
 	acknowledge() error
 	setBufferSize(n int)
+	// OnError is the end of the channel: every further poll gives err, unless there was an error before. Anybody may call it.
+	OnError(err error)
 	release()
 	queued() (buffers, bytes int)
 	inUse() int // buffers in flight: queued here, and waiting at the producer as far as is known

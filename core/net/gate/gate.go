@@ -26,6 +26,7 @@ type Options struct {
 	Clock       meter.Clock     // for waits
 	Waits       meter.Observer  // hears of waits for input; may be nil
 	Debloat     *DebloatOptions // nil: buffers are as large as segments
+	Codec       buffer.Codec    // of compressed buffers: what the producers have
 }
 
 // InputGate is one consumer's input: all the channels of one exchange (Flink: SingleInputGate).
@@ -37,6 +38,8 @@ type InputGate struct {
 	floating *buffer.LocalBufferPool
 	channels []channel // see install
 	sizing   *sizing   // nil without debloating
+
+	decompressor *buffer.Decompressor // the task's; nil until something is compressed
 
 	wake     chan struct{} // one slot: a signal, never data
 	nonEmpty func()        // set by a union before any channel is opened; called on the edge from nothing to something
@@ -63,6 +66,9 @@ func New(ctx context.Context, o Options) (*InputGate, error) {
 	}
 	if o.Exclusive < 0 || o.Floating < 0 {
 		return nil, fmt.Errorf("gate: %d exclusive and %d floating buffers: neither may be negative", o.Exclusive, o.Floating)
+	}
+	if err := o.Codec.Check(); err != nil {
+		return nil, err
 	}
 	if o.MaxRequired == 0 {
 		o.MaxRequired = buffer.NoBound
@@ -184,6 +190,9 @@ func (g *InputGate) poll() (item Item, more, ok bool, err error) {
 		if err != nil {
 			a.buf.Recycle()
 			return Item{}, false, false, &ChannelError{Channel: i, Err: err}
+		}
+		if a, err = g.decompress(i, a); err != nil {
+			return Item{}, false, false, err
 		}
 		if g.sizing != nil {
 			g.debloat(a.buf.Len())

@@ -126,6 +126,15 @@ func (c *localChannel) setBufferSize(n int) {
 	}
 }
 
+func (c *localChannel) OnError(err error) {
+	c.mu.Lock()
+	if c.mu.err == nil {
+		c.mu.err = err
+	}
+	c.mu.Unlock()
+	c.gate.dataAvailable(c.index)
+}
+
 func (c *localChannel) queued() (buffers, bytes int) {
 	v, _ := c.look()
 	if v == nil {
