@@ -133,7 +133,7 @@ func ExampleWriter_backPressure() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
 	defer cancel()
-	w, err := x.NewWriter(ctx, core.WriterOptions{Subpartitions: 1, BufferTimeout: core.FlushNever, MaxBuffers: 3})
+	w, err := x.NewWriter(ctx, core.WriterOptions{Subpartitions: 1, BufferTimeout: core.FlushNever, MaxBuffers: 3, Overdraft: core.NoOverdraft})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -25,6 +25,13 @@ const (
 // DefaultBufferTimeout is Flink's.
 const DefaultBufferTimeout = 100 * time.Millisecond
 
+// Defaults of a writer's share of the memory: Flink's max-buffers-per-channel and max-overdraft-buffers-per-gate.
+const (
+	DefaultMaxPerChannel = 10
+	DefaultOverdraft     = 20
+	NoOverdraft          = -1
+)
+
 // WriterOptions say what a writer writes to.
 type WriterOptions struct {
 	Partition     frame.ResultPartitionID
@@ -38,6 +45,11 @@ type WriterOptions struct {
 	BufferTimeout time.Duration
 	// MaxBuffers bounds the partition's share of the memory; 0: Flink's rule for bounded partitions, Exclusive a subpartition + Floating.
 	MaxBuffers int
+	// MaxPerChannel is how many buffers one subpartition should hold at most: beyond it IsAvailable says no, and a record in progress goes on. 0: Flink's
+	// 10.
+	MaxPerChannel int
+	// Overdraft is how many buffers beyond its share the writer may take to finish a record with; 0: Flink's 20; NoOverdraft: none.
+	Overdraft int
 	// TaskEvents hears what readers send against the stream. It is called by other goroutines than the task and must not block; nil: nobody
 	// listens.
 	TaskEvents func(frame.Event)
@@ -74,11 +86,21 @@ func (x *Exchange) NewWriter(ctx context.Context, o WriterOptions) (*Writer, err
 	if err := checkSelector(o.Selector, o.Subpartitions); err != nil {
 		return nil, err
 	}
+	if o.MaxPerChannel == 0 {
+		o.MaxPerChannel = DefaultMaxPerChannel
+	}
+	switch {
+	case o.Overdraft == 0:
+		o.Overdraft = DefaultOverdraft
+	case o.Overdraft == NoOverdraft:
+		o.Overdraft = 0
+	}
 	share := buffer.OutputShare(o.Subpartitions, x.o.Exclusive, x.o.Floating, true)
 	if o.MaxBuffers > 0 {
 		share.Max = max(share.Required, o.MaxBuffers)
 	}
-	pool, err := x.pool.CreateLocal(buffer.LocalOptions{Required: share.Required, Max: share.Max, Subpartitions: o.Subpartitions})
+	pool, err := x.pool.CreateLocal(buffer.LocalOptions{Required: share.Required, Max: share.Max, Subpartitions: o.Subpartitions,
+		MaxPerChannel: o.MaxPerChannel, Overdraft: o.Overdraft})
 	if err != nil {
 		return nil, err
 	}
