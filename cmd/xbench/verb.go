@@ -33,7 +33,7 @@ type action func(sh *shell, operands []string) (results.ExitCode, error)
 
 // verbs are all there are, in the order in which help lists them.
 func verbs() []verb {
-	return []verb{runVerb(), listVerb(), traceVerb(), wireVerb(), workerVerb(), versionVerb()}
+	return []verb{runVerb(), listVerb(), traceVerb(), peerVerb(), wireVerb(), workerVerb(), versionVerb()}
 }
 
 // usageError is a command line that is wrong: exit code 2, and a hint at --help. (A suite or

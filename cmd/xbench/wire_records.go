@@ -3,7 +3,7 @@
 package main
 
 import (
-	endian "encoding/binary"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -125,7 +125,7 @@ func uncompressed(b *frame.BufferResponse) ([]byte, error) {
 	if len(b.Content) < lengths {
 		return nil, fmt.Errorf("compressed data of %d bytes", len(b.Content))
 	}
-	packed, original := endian.LittleEndian.Uint32(b.Content), endian.LittleEndian.Uint32(b.Content[4:])
+	packed, original := binary.LittleEndian.Uint32(b.Content), binary.LittleEndian.Uint32(b.Content[4:])
 	if int64(packed) != int64(len(b.Content)-lengths) || original > uncompressedMax {
 		return nil, fmt.Errorf("compressed data of %d bytes that says %d, from %d", len(b.Content)-lengths, packed, original)
 	}
@@ -144,7 +144,7 @@ func longItem(payload []byte) (any, error) {
 	if len(payload) != 8 {
 		return nil, fmt.Errorf("a record of %d bytes is no long", len(payload))
 	}
-	return int64(endian.BigEndian.Uint64(payload)), nil
+	return int64(binary.BigEndian.Uint64(payload)), nil
 }
 
 func byteArrayItem(payload []byte) (any, error) {

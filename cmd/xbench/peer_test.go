@@ -1,0 +1,510 @@
+package main
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/hex"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"xbench/core/net/frame"
+	"xbench/results"
+)
+
+// beginPeer starts "xbench peer" with args.
+func beginPeer(t *testing.T, args ...string) *session {
+	t.Helper()
+	s := &session{Cmd: exec.Command(program, append([]string{"peer"}, args...)...)}
+	s.Stdout, s.Stderr = &s.stdout, &s.stderr
+	if err := s.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+var listeningOn = regexp.MustCompile(`listening on (\S+)\n`)
+
+// beginServe starts a producer and returns its address.
+func beginServe(t *testing.T, args ...string) (*session, string) {
+	t.Helper()
+	s := beginPeer(t, append([]string{"serve", "--timeout", "60s"}, args...)...)
+	s.stderr.await(t, "\n")
+	found := listeningOn.FindStringSubmatch(s.stderr.String())
+	if found == nil {
+		t.Fatalf("exit %d: %s", s.end(t), &s.stderr)
+	}
+	return s, found[1]
+}
+
+// peerReport is what --format json prints.
+type peerReport struct {
+	Schema, Kind, Reason string
+	PartitionID          string `json:"partition_id"`
+	ProducerID           string `json:"producer_id"`
+	Complete             bool
+	Channels             []peerChannel
+	Total                peerNumbers
+}
+
+type peerChannel struct {
+	Channel int
+	peerNumbers
+	CRC    string           `json:"payload_crc32"`
+	Events []map[string]any `json:"events"`
+}
+
+type peerNumbers struct {
+	Elements, Values uint64
+	Sum              int64  `json:"value_sum"`
+	Bytes            uint64 `json:"payload_bytes"`
+}
+
+func reportOf(t *testing.T, stdout string) (r peerReport) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(stdout), &r); err != nil || r.Schema != "xbench.peer/v1" {
+		t.Fatalf("%v: %s", err, stdout)
+	}
+	return r
+}
+
+// cluster is a certificate that signs itself and serves both sides, as the flags that name it.
+func cluster(t *testing.T) (flags []string, fingerprint string) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "cluster"}, IsCA: true, BasicConstraintsValid: true,
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+	}
+	der, err := x509.CreateCertificate(rand.Reader, &c, &c, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert := place(t, "cert.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
+	keyFile := place(t, "key.pem", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})))
+	sum := sha256.Sum256(der)
+	return []string{"--tls-cert", cert, "--tls-key", keyFile, "--tls-ca", cert}, hex.EncodeToString(sum[:])
+}
+
+// Our producer against our consumer, in processes of their own: both print the same, and it is what was sent.
+func TestPeersAgree(t *testing.T) {
+	const channels = 64
+	secured, fingerprint := cluster(t)
+	secured = append(secured, "--tls-fingerprint", fingerprint)
+	for _, c := range []struct {
+		transport string
+		flags     []string
+	}{{"plain", nil}, {"tls", secured}} {
+		for _, exclusive := range []int{2, 0} {
+			for _, floating := range []int{8, 1} {
+				for _, segment := range []string{"32KiB", "4KiB"} {
+					for _, slow := range []time.Duration{0, peerSlow} {
+						for _, kind := range []string{"long", "elements"} {
+							if kind == "elements" && (segment == "4KiB" || slow > 0) {
+								continue // that makes no difference to what records are
+							}
+							records := peerRecords
+							if exclusive == 2 && floating == 8 && segment == "32KiB" && slow == 0 && kind == "long" {
+								records = peerRecordsFast
+							}
+							t.Run(fmt.Sprintf("%s/%d+%d/%s/slow=%v/%s", c.transport, exclusive, floating, segment, slow, kind), func(t *testing.T) {
+								if records < 1_000_000 { // more have both cores to themselves
+									t.Parallel()
+								}
+								both := append([]string{
+									"--subpartitions", strconv.Itoa(channels), "--kind", kind, "--records", strconv.Itoa(records), "--exclusive", strconv.Itoa(exclusive),
+									"--floating", strconv.Itoa(floating), "--segment-size", segment, "--format", "json",
+								}, c.flags...)
+								began := time.Now()
+								producer, address := beginServe(t, both...)
+								consumer := beginPeer(t, append([]string{"consume", "--connect", address, "--slow", slow.String(), "--timeout", "60s"}, both...)...)
+								if code := consumer.end(t); code != results.ExitPass || consumer.stderr.String() != "" {
+									t.Errorf("consumer: exit %d: %s", code, &consumer.stderr)
+								}
+								if code := producer.end(t); code != results.ExitPass || strings.Count(producer.stderr.String(), "\n") != 1 {
+									t.Errorf("producer: exit %d: %s", code, &producer.stderr)
+								}
+								t.Logf("%d records in %.2f s", records, time.Since(began).Seconds())
+								if sent, got := producer.stdout.String(), consumer.stdout.String(); sent != got {
+									t.Fatalf("sent\n%s\ngot\n%s", sent, got)
+								}
+								checkReport(t, reportOf(t, consumer.stdout.String()), kind, channels, records)
+							})
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+// checkReport compares with what must have been sent.
+func checkReport(t *testing.T, r peerReport, kind string, channels, records int) {
+	t.Helper()
+	n := uint64(records)
+	if !r.Complete || r.Kind != kind || len(r.Channels) != channels || r.Total.Values != n || r.Total.Sum != int64(n*(n-1)/2) {
+		t.Errorf("%+v", r)
+	}
+	end := []map[string]any{{"event": "EndOfData", "mode": "DRAIN"}, {"event": "EndOfPartitionEvent"}}
+	for i, c := range r.Channels {
+		values := (n - uint64(i) + uint64(channels) - 1) / uint64(channels)
+		want := peerNumbers{Elements: values, Values: values, Bytes: 8 * values, Sum: int64(values*uint64(i) + uint64(channels)*values*(values-1)/2)}
+		if kind == "elements" {
+			watermarks := n/watermarkEvery + 1
+			want.Elements += watermarks
+			want.Bytes += 9*values + 9*watermarks
+		}
+		if c.Channel != i || c.peerNumbers != want || !reflect.DeepEqual(c.Events, end) {
+			t.Fatalf("channel %d: %+v, want %+v", i, c, want)
+		}
+	}
+}
+
+// As text, a line per channel, then all of them together.
+func TestPeersAsText(t *testing.T) {
+	t.Parallel()
+	producer, address := beginServe(t, "--subpartitions", "2", "--records", "5", "--buffer-timeout", "never")
+	consumer := beginPeer(t, "consume", "--connect", address, "--subpartitions", "2")
+	if code := consumer.end(t); code != results.ExitPass {
+		t.Errorf("exit %d: %s", code, &consumer.stderr)
+	}
+	if code := producer.end(t); code != results.ExitPass {
+		t.Errorf("exit %d: %s", code, &producer.stderr)
+	}
+	const want = `channel=0 elements=3 values=3 value_sum=6 payload_bytes=24 payload_crc32=8a5a26bf events=[{"event":"EndOfData","mode":"DRAIN"},{"event":"EndOfPartitionEvent"}]
+channel=1 elements=2 values=2 value_sum=4 payload_bytes=16 payload_crc32=62c90eac events=[{"event":"EndOfData","mode":"DRAIN"},{"event":"EndOfPartitionEvent"}]
+channel=all elements=5 values=5 value_sum=10 payload_bytes=40
+`
+	if producer.stdout.String() != want || consumer.stdout.String() != want {
+		t.Errorf("sent\n%s\ngot\n%s", &producer.stdout, &consumer.stdout)
+	}
+}
+
+// What a real Flink sent, answered by our consumer: it counts what Flink counted, on every channel.
+func TestConsumeRecordings(t *testing.T) {
+	for _, c := range captures(t) {
+		kind := map[string]string{"longs-2ch": "long", "elements-long-4ch": "elements", "events": "long", "ack": "long"}[c.name]
+		if kind == "" {
+			continue
+		}
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			var want struct {
+				Partition struct {
+					Partition string `json:"partition_id_hex"`
+					Producer  string `json:"producer_id_hex"`
+				} `json:"partition"`
+				Channels []struct {
+					Subpartition int
+					Records      struct {
+						Count int    `json:"count"`
+						Bytes int    `json:"payload_bytes"`
+						CRC   string `json:"payload_crc32"`
+					} `json:"records"`
+					Events []map[string]any `json:"events"`
+				} `json:"channels"`
+			}
+			content, err := os.ReadFile(strings.TrimSuffix(c.s2c, ".s2c.bin") + ".expect.json")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := json.Unmarshal(content, &want); err != nil {
+				t.Fatal(err)
+			}
+			address := replay(t, c.s2c, len(want.Channels))
+			code, stdout, stderr := inShell("peer", "consume", "--connect", address, "--kind", kind, "--subpartitions", strconv.Itoa(len(want.Channels)),
+				"--exclusive", "100", "--partition-id", want.Partition.Partition, "--producer-id", want.Partition.Producer, "--format", "json")
+			if code != results.ExitPass {
+				t.Fatalf("exit %d: %s", code, stderr)
+			}
+			for i, got := range reportOf(t, stdout).Channels {
+				want := want.Channels[i]
+				if got.Elements != uint64(want.Records.Count) || got.Bytes != uint64(want.Records.Bytes) || got.CRC != want.Records.CRC {
+					t.Errorf("channel %d: %+v, want %+v", i, got, want)
+				}
+				for _, urgent := range []bool{false, true} {
+					if got, want := eventNames(got.Events, urgent), eventNames(want.Events, urgent); !slices.Equal(got, want) {
+						t.Errorf("channel %d, urgent %v:\n got %v\nwant %v", i, urgent, got, want)
+					}
+				}
+			}
+		})
+	}
+}
+
+// eventNames are the events in order: those that overtake others, or those that do not. An announcement is a consumer's own business.
+func eventNames(events []map[string]any, urgent bool) (names []string) {
+	for _, e := range events {
+		if e["event"] != "EventAnnouncement" && urgent == (e["alignment"] == "UNALIGNED") {
+			names = append(names, fmt.Sprint(e["event"], " ", e["id"], " ", e["type"], " ", e["mode"]))
+		}
+	}
+	return names
+}
+
+// replay is a producer that answers the requests of so many channels with a recording. It does not look at credit: give it enough.
+func replay(t *testing.T, file string, channels int) (address string) {
+	recording, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	played := make(chan error, 1)
+	t.Cleanup(func() {
+		l.Close()
+		if err := <-played; err != nil {
+			t.Errorf("replay: %v", err)
+		}
+	})
+	go func() { played <- playOnce(l, recording, channels) }()
+	return l.Addr().String()
+}
+
+func playOnce(l net.Listener, recording []byte, channels int) error {
+	c, err := l.Accept()
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	asked := map[int]frame.ChannelID{}
+	requests := frame.Decoder{Direction: frame.FromConsumer}
+	var piece [4 << 10]byte
+	for len(asked) < channels {
+		n, err := c.Read(piece[:])
+		if err != nil {
+			return err
+		}
+		requests.Feed(piece[:n])
+		for {
+			f, ok, err := requests.Next()
+			if err != nil {
+				return err
+			}
+			if !ok {
+				break
+			}
+			if f.ID == frame.IDPartitionRequest {
+				asked[f.Request.First] = f.Request.Channel
+			}
+		}
+	}
+	responses := frame.Decoder{Direction: frame.FromProducer}
+	responses.Feed(recording)
+	for {
+		f, ok, err := responses.Next()
+		if err != nil {
+			return err
+		}
+		if !ok {
+			break
+		}
+		if f.ID != frame.IDBufferResponse {
+			continue
+		}
+		f.Response.Buffer.Channel = asked[f.Response.Buffer.Subpartition]
+		if _, err := c.Write(f.AppendTo(nil)); err != nil {
+			return err
+		}
+	}
+	_, err = io.Copy(io.Discard, c) // until the consumer has said good-bye
+	return err
+}
+
+// Who cannot do what it was asked to says so: exit 1 if there was nobody to talk to, 5 if data is missing, and what was counted is printed.
+func TestPeersThatDoNotPass(t *testing.T) {
+	mine, fingerprint := cluster(t)
+	others, _ := cluster(t)
+	pinned := append([]string{"--tls-fingerprint", strings.Repeat("ab", 32)}, mine...)
+	nowhere := "127.0.0.1:1" // nobody listens there
+	tiny := []string{"--segment-size", "64", "--records", "10000"}
+	const waits = results.ExitInterrupted // a producer that goes on waiting for a consumer, until the test has enough of it
+	for _, c := range []struct {
+		name           string
+		serve, consume []string
+		code           results.ExitCode // the consumer's
+		says           string
+		producer       results.ExitCode
+		producerSays   string
+	}{
+		{"nobody there", nil, []string{"--connect", nowhere}, 1, "connection refused", 0, ""},
+		{"another partition", nil, []string{"--partition-id", strings.Repeat("1", 40), "--timeout", "100ms"}, 5, "timed out after 100ms", waits, ""},
+		{"fewer subpartitions", nil, []string{"--subpartitions", "2"}, 1, "Subpartition not found", 5, "left before the end"}, // it had one of the two
+		{"another count", nil, []string{"--records", "99"}, 5, "100 records came, want 99", 0, ""},
+		{"another kind", nil, []string{"--kind", "elements"}, 5, "channel 0, element 0: ", 5, "1 of 1 readers left before the end of the data"},
+		{"elements for longs", []string{"--kind", "elements"}, nil, 5, "a record of 17 bytes is no long", 5, "left before the end"},
+		{"a consumer that takes too long", tiny, []string{"--slow", "1ms", "--timeout", "200ms"}, 5, "timed out", 5, "left before the end"},
+		{"a producer that takes too long", append([]string{"--timeout", "300ms"}, tiny...), []string{"--slow", "1ms"}, 5, "remote process", 5, "timed out after 300ms"},
+		{"consumer without TLS", mine, nil, 1, "this port expects TLS", waits, "does not look like a TLS handshake"},
+		{"producer without TLS", nil, mine, 1, "TLS handshake failed", waits, "incorrect magic number"},
+		{"another authority", mine, others, 1, "unknown authority", waits, "consumer 127.0.0.1:"},
+		{"another fingerprint", mine, pinned, 1, fingerprint, waits, "bad certificate"},
+		{"another fingerprint there", pinned, mine, 1, "refused the TLS handshake", waits, fingerprint},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			var producer *session
+			connect := nowhere
+			if c.name != "nobody there" {
+				producer, connect = beginServe(t, append([]string{"--records", "100", "--format", "json"}, c.serve...)...)
+			}
+			consumer := beginPeer(t, append([]string{"consume", "--connect", connect, "--format", "json", "--timeout", "30s"}, c.consume...)...)
+			if code := consumer.end(t); code != c.code || !strings.Contains(consumer.stderr.String(), c.says) {
+				t.Errorf("consumer: exit %d: %s", code, &consumer.stderr)
+			}
+			if r := reportOf(t, consumer.stdout.String()); r.Complete || r.Reason == "" {
+				t.Errorf("consumer: %+v", r)
+			}
+			if producer == nil {
+				return
+			}
+			if c.producer == waits {
+				producer.stderr.await(t, c.producerSays)
+				if err := producer.Process.Signal(os.Interrupt); err != nil {
+					t.Error(err)
+				}
+			}
+			if code := producer.end(t); code != c.producer || !strings.Contains(producer.stderr.String(), c.producerSays) {
+				t.Errorf("producer: exit %d: %s", code, &producer.stderr)
+			}
+			if r := reportOf(t, producer.stdout.String()); r.Complete != (c.producer == 0) {
+				t.Errorf("producer: %+v", r)
+			}
+		})
+	}
+}
+
+// A port that is taken, or memory that is too little to begin with, is a failure of one side alone.
+func TestPeersThatCannotBegin(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	code, stdout, stderr := inShell("peer", "serve", "--listen", taken.Addr().String())
+	if code != results.ExitFailed || stdout != "" || !strings.Contains(stderr, "address already in use") {
+		t.Errorf("exit %d, stdout %q, stderr %q", code, stdout, stderr)
+	}
+}
+
+// Ctrl-C and SIGTERM end both sides at once: what was counted is printed, and the other side hears that it is not all.
+func TestInterruptedPeers(t *testing.T) {
+	for signal, want := range map[syscall.Signal]results.ExitCode{syscall.SIGINT: 130, syscall.SIGTERM: 143} {
+		for _, who := range []string{"producer", "consumer", "producer that waits for a consumer"} {
+			t.Run(fmt.Sprintf("%s/%s", who, signal), func(t *testing.T) {
+				t.Parallel()
+				producer, address := beginServe(t, "--records", "100000", "--segment-size", "64", "--buffer-timeout", "1ms", "--format", "json")
+				ended, other := producer, (*session)(nil)
+				if who != "producer that waits for a consumer" {
+					consumer := beginPeer(t, "consume", "--connect", address, "--slow", "1ms", "--format", "json")
+					awaitConnection(t, address)
+					other = consumer
+					if who == "consumer" {
+						ended, other = consumer, producer
+					}
+				}
+				if err := ended.Process.Signal(signal); err != nil {
+					t.Fatal(err)
+				}
+				if code := ended.end(t); code != want || !strings.Contains(ended.stderr.String(), ": interrupted\n") {
+					t.Errorf("exit %d: %s", code, &ended.stderr)
+				}
+				if r := reportOf(t, ended.stdout.String()); r.Complete || r.Reason != "interrupted" {
+					t.Errorf("%+v", r)
+				}
+				if other == nil {
+					return
+				}
+				if code := other.end(t); code != results.ExitInvalid {
+					t.Errorf("the other side: exit %d: %s", code, &other.stderr)
+				}
+			})
+		}
+	}
+}
+
+// awaitConnection waits until somebody is connected to address, and has been for long enough to have read something.
+func awaitConnection(t *testing.T, address string) {
+	t.Helper()
+	_, port, _ := net.SplitHostPort(address)
+	n, err := strconv.Atoi(port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	established := regexp.MustCompile(fmt.Sprintf(`(?m)^ *\d+: 0100007F:%04X \S+ 01 `, n))
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		table, err := os.ReadFile("/proc/net/tcp")
+		if err != nil {
+			t.Skip(err)
+		}
+		if established.Match(table) {
+			time.Sleep(100 * time.Millisecond)
+			return
+		}
+	}
+	t.Fatal("nobody has connected")
+}
+
+func TestPeerUsage(t *testing.T) {
+	cert, missing := place(t, "cert.pem", "no certificate"), filepath.Join(t.TempDir(), "no-such-file.pem")
+	for _, c := range []struct{ line, says string }{
+		{"peer", "serve, consume"},
+		{"peer serve now", `"now"`},
+		{"peer serve --kind string", "--kind"},
+		{"peer serve --format table", "--format"},
+		{"peer serve --subpartitions 0", "--subpartitions"},
+		{"peer serve --subpartitions x", "--subpartitions"},
+		{"peer serve --segment-size 1B", "--segment-size"},
+		{"peer serve --segment-size big", "--segment-size"},
+		{"peer serve --exclusive -1", "--exclusive"},
+		{"peer serve --floating 0", "--floating"},
+		{"peer serve --buffer-timeout 1us", "--buffer-timeout"},
+		{"peer serve --listen here", "--listen"},
+		{"peer serve --records -1", "--records"},
+		{"peer serve --records 9223372036854775808", "--records"},
+		{"peer serve --timeout -1s", "--timeout"},
+		{"peer serve --partition-id 12", "--partition-id"},
+		{"peer serve --producer-id " + strings.Repeat("x", 80), "--producer-id"},
+		{"peer serve --tls-cert " + cert, "--tls-ca"},
+		{"peer serve --tls-fingerprint ab", "--tls-ca"},
+		{"peer serve --tls-cert " + cert + " --tls-key " + cert + " --tls-ca " + cert, cert},
+		{"peer serve --tls-cert " + missing + " --tls-key " + cert + " --tls-ca " + cert, missing},
+		{"peer serve --slow 1s", "--slow"},
+		{"peer consume", "--connect"},
+		{"peer consume --connect here", "--connect"},
+		{"peer consume --connect :1 --slow -1s", "--slow"},
+		{"peer consume --connect :1 --listen :2", "--listen"},
+	} {
+		code, stdout, stderr := inShell(strings.Fields(c.line)...)
+		if code != results.ExitUsage || stdout != "" || !strings.Contains(stderr, c.says) || !strings.Contains(stderr, "--help") {
+			t.Errorf("%s: exit %d, stdout %q, stderr %q", c.line, code, stdout, stderr)
+		}
+	}
+}
