@@ -20,6 +20,9 @@ type Client struct {
 	o       Options
 	running sync.WaitGroup
 
+	closing context.Context // ends with the client: what attempts to connect end with
+	end     context.CancelFunc
+
 	mu struct {
 		sync.Mutex
 		conns  map[connKey]*dial
@@ -57,6 +60,7 @@ func NewClient(o Options) *Client {
 	}
 	o.Connections = max(1, o.Connections)
 	c := &Client{o: o}
+	c.closing, c.end = context.WithCancel(context.Background())
 	c.mu.conns = map[connKey]*dial{}
 	return c
 }
@@ -126,6 +130,9 @@ func (c *Client) connect(ctx context.Context, key connKey) (*clientConn, error) 
 func (c *Client) dial(ctx context.Context, key connKey, d *dial) {
 	defer close(d.done)
 	address := key.address
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(c.closing, func() { cancel(errClientClosed) })()
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, "tcp", address)
 	if err == nil && c.o.TLS != nil {
@@ -136,10 +143,14 @@ func (c *Client) dial(ctx context.Context, key connKey, d *dial) {
 	if err != nil {
 		d.err = &RemoteTransportError{Peer: address, Cause: err,
 			Text: "connecting has failed, which might indicate that the remote process has been lost"}
+		if context.Cause(ctx) == errClientClosed {
+			d.err = errClientClosed
+		}
 		return
 	}
 	s, err := newStream(conn, c.o)
 	if err != nil {
+		_ = conn.Close()
 		d.err = &LocalTransportError{Peer: address, Text: "connecting has failed", Cause: err}
 		return
 	}
@@ -170,8 +181,10 @@ func (c *Client) Connections() int {
 	return len(c.mu.conns)
 }
 
-// Close says good-bye on every connection and returns when all goroutines have ended. Channels that are still open fail.
+// Close gives up attempts to connect, says good-bye on every connection and returns when all goroutines have ended. Channels that are still open
+// fail.
 func (c *Client) Close() {
+	c.end()
 	c.mu.Lock()
 	c.mu.closed = true
 	var open []*dial

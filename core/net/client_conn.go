@@ -78,17 +78,24 @@ func (c *clientConn) open(ch *gate.RemoteChannel, id frame.ResultPartitionID, su
 		return err
 	}
 	c.inbox.put(intent{kind: kindRequest, channel: ch, request: r.message})
+	if ch.IsReleased() { // before it was registered, perhaps: then nobody else takes it off
+		c.forget(ch)
+	}
 	return nil
 }
 
 // post is what channels call to have their messages written.
 func (c *clientConn) post(ch *gate.RemoteChannel, what gate.Intent) {
 	if what == gate.CancelRequest {
-		c.mu.Lock()
-		delete(c.mu.requests, ch.ID())
-		c.mu.Unlock()
+		c.forget(ch)
 	}
 	c.inbox.put(intent{kind: kindChannel, channel: ch, what: what})
+}
+
+func (c *clientConn) forget(ch *gate.RemoteChannel) {
+	c.mu.Lock()
+	delete(c.mu.requests, ch.ID())
+	c.mu.Unlock()
 }
 
 func (c *clientConn) channel(id frame.ChannelID) *gate.RemoteChannel {
