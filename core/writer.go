@@ -203,8 +203,31 @@ func (w *Writer) emitFramed(ch int) error {
 	return nil
 }
 
-// Broadcast sends a record to every subpartition.
+// Broadcast sends a record to every subpartition. A writer that broadcasts everything (WriterOptions.Broadcast) has one buffer for all of them;
+// any other appends a copy to each one's own, so that a watermark among keyed records does not cut every buffer short.
 func (w *Writer) Broadcast(r serde.Record) error {
+	if w.o.Broadcast {
+		return w.broadcastShared(r)
+	}
+	w.scratch = serde.AppendFramed(w.scratch[:0], r)
+	for ch := range w.o.Subpartitions {
+		b := w.part.Builder(ch)
+		if room := b.Room(); len(w.scratch) <= len(room) {
+			b.Advance(copy(room, w.scratch))
+			w.part.Wrote()
+			continue
+		}
+		if err := w.part.Emit(w.ctx, w.scratch, ch); err != nil {
+			return w.explain(err)
+		}
+	}
+	if w.always {
+		w.part.FlushAll()
+	}
+	return nil
+}
+
+func (w *Writer) broadcastShared(r serde.Record) error {
 	n := serde.LengthSize + r.Size()
 	b := w.part.BroadcastBuilder()
 	if room := b.Room(); n <= len(room) {

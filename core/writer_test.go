@@ -223,3 +223,42 @@ func TestBarrierBlocksUntilResumed(t *testing.T) {
 		})
 	}
 }
+
+// TestBroadcastAmongRecords: a record for all subpartitions comes between those for one, in order, and ends nobody's buffer.
+func TestBroadcastAmongRecords(t *testing.T) {
+	out, in := pair(t)
+	const channels = 5
+	w := newWriter(t, out, WriterOptions{Partition: partitionID(0), Subpartitions: channels, BufferTimeout: FlushNever})
+	free := out.FreeSegments()
+	for i := range 3 {
+		for ch := range channels {
+			emit(t, w, ch, fmt.Sprintf("%d for %d", i, ch))
+		}
+		if err := w.Broadcast(textRecord(fmt.Sprintf("%d for all", i))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if used := free - out.FreeSegments(); used > channels+1 {
+		t.Errorf("%d segments for %d subpartitions with a few records each", used, channels)
+	}
+	var task sync.WaitGroup
+	task.Go(func() {
+		defer w.Close()
+		if err := w.End(); err != nil {
+			t.Error(err)
+		}
+	})
+	r := newReader(t, in, inputs(out.Addr(), 0, channels))
+	defer r.Close()
+	got, err := readAll(t.Context(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	task.Wait()
+	for ch := range channels {
+		want := []string{fmt.Sprintf("0 for %d", ch), "0 for all", fmt.Sprintf("1 for %d", ch), "1 for all", fmt.Sprintf("2 for %d", ch), "2 for all"}
+		if !slices.Equal(got.payloads[ch], want) {
+			t.Errorf("channel %d: %v, want %v", ch, got.payloads[ch], want)
+		}
+	}
+}
