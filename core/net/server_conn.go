@@ -89,6 +89,8 @@ func (c *serverConn) release() {
 			n.view.Release()
 		case n.kind == noteCancel && n.reader.view != nil: // it is not in readers any more
 			n.reader.view.Release()
+		case n.kind == noteAck && n.reader.view != nil: // who says good-bye right behind it has not deserted
+			n.reader.view.AckAllRecordsProcessed()
 		}
 	}
 	for _, r := range c.recv.readers {
