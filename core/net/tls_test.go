@@ -147,7 +147,7 @@ var versions = []uint16{tls.VersionTLS12, tls.VersionTLS13}
 func TestExchangeOverTLS(t *testing.T) {
 	root := authority(t, "root", nil)
 	between := authority(t, "between", root)
-	producer, consumer := member(t, root, "producer"), member(t, between, "consumer")
+	producer, consumer, alone := member(t, root, "producer"), member(t, between, "consumer"), member(t, nil, "flink.internal")
 	for _, c := range []struct {
 		name     string
 		out, in  *tls.Config
@@ -159,6 +159,7 @@ func TestExchangeOverTLS(t *testing.T) {
 		{"pinned by SHA-1", config(t, producer, root, consumer.sha1()), config(t, consumer, root, producer.sha1()), 4096},
 		{"one of several", config(t, producer, root, producer.sha256(), consumer.sha1()), config(t, consumer, root, producer.sha1(), consumer.sha1()), 4096},
 		{"signed by itself", config(t, root, root), config(t, root, root), 4096},
+		{"signed by itself, and no authority", config(t, alone, alone), config(t, alone, alone), 4096}, // what keytool makes if not told otherwise
 	} {
 		for _, version := range versions {
 			t.Run(fmt.Sprintf("%s/%s", c.name, tls.VersionName(version)), func(t *testing.T) {
