@@ -250,7 +250,6 @@ func (r *Reader) Next() (payload []byte, ok bool, err error) {
 	}
 	payload, ok, err = r.current.Next()
 	if ok {
-		r.records++
 		return payload, true, nil
 	}
 	r.release()
@@ -271,8 +270,9 @@ func (r *Reader) drop() {
 
 func (r *Reader) release() {
 	if r.current != nil {
-		r.current = nil
+		r.records += r.current.Records()
 		r.recordsIn.Raise(r.records)
+		r.current = nil
 		r.held.Recycle()
 		r.held = buffer.Buffer{}
 	}

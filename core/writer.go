@@ -163,7 +163,6 @@ func (w *Writer) EmitTo(ch int, r serde.Record) error {
 	if room := b.Room(); n <= len(room) {
 		serde.AppendFramed(room[:0], r)
 		b.Advance(n)
-		w.part.Wrote()
 		if w.always {
 			w.part.Flush(ch)
 		}
@@ -181,7 +180,6 @@ func (w *Writer) EmitLong(ch int, v int64) error {
 		binary.BigEndian.PutUint32(room, 8)
 		binary.BigEndian.PutUint64(room[serde.LengthSize:n], uint64(v))
 		b.Advance(n)
-		w.part.Wrote()
 		if w.always {
 			w.part.Flush(ch)
 		}
@@ -194,6 +192,7 @@ func (w *Writer) EmitLong(ch int, v int64) error {
 
 // emitFramed sends the record in scratch the long way: it needs another buffer, or more than one.
 func (w *Writer) emitFramed(ch int) error {
+	w.part.Wrote()
 	if err := w.part.Emit(w.ctx, w.scratch, ch); err != nil {
 		return w.explain(err)
 	}
@@ -210,11 +209,11 @@ func (w *Writer) Broadcast(r serde.Record) error {
 		return w.broadcastShared(r)
 	}
 	w.scratch = serde.AppendFramed(w.scratch[:0], r)
+	w.part.Wrote() // once, whatever number of copies
 	for ch := range w.o.Subpartitions {
 		b := w.part.Builder(ch)
-		if room := b.Room(); len(w.scratch) <= len(room) {
-			b.Advance(copy(room, w.scratch))
-			w.part.Wrote()
+		if len(w.scratch) <= b.Writable() {
+			b.Append(w.scratch)
 			continue
 		}
 		if err := w.part.Emit(w.ctx, w.scratch, ch); err != nil {
@@ -233,9 +232,9 @@ func (w *Writer) broadcastShared(r serde.Record) error {
 	if room := b.Room(); n <= len(room) {
 		serde.AppendFramed(room[:0], r)
 		b.Advance(n)
-		w.part.Wrote()
 	} else {
 		w.scratch = serde.AppendFramed(w.scratch[:0], r)
+		w.part.Wrote()
 		if err := w.part.Broadcast(w.ctx, w.scratch); err != nil {
 			return w.explain(err)
 		}

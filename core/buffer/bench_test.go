@@ -96,7 +96,7 @@ func benchBuilder(b *testing.B) (*Builder, *LocalBufferPool) {
 }
 
 // rewind begins the same buffer anew: for benchmarks, where nobody reads.
-func rewind(w *Builder) { w.at, w.committed = 0, 0 }
+func rewind(w *Builder) { w.progress, w.committed = 0, 0 }
 
 func BenchmarkAppend(b *testing.B) {
 	w, _ := benchBuilder(b)

@@ -23,7 +23,7 @@ import (
 // The builder holds one reference until Close, each consumer one until its own, and each buffer built another.
 type Builder struct {
 	mem       []byte // up to the limit; the capacity is up to the segment's end
-	at        int    // written so far; mem[:at] never changes again
+	progress  uint64 // bytes written so far in the low half, records in the high one; see at
 	committed int    // published so far
 	limit     int    // MaxCapacity: len(mem) until finished
 	buf       Buffer // the reference
@@ -63,69 +63,82 @@ func NewBuilder(b Buffer) Builder {
 // IsOpen reports whether there is a buffer: from NewBuilder to Close.
 func (w *Builder) IsOpen() bool { return w.buf.seg != nil }
 
+// at is how many bytes are written: mem[:at] never changes again.
+func (w *Builder) at() int { return int(uint32(w.progress)) }
+
+// oneRecord is what progress grows by for a record, besides its bytes: one addition counts both, so that counting records costs nothing.
+const oneRecord = 1 << 32
+
 // Append writes as much of src as fits, and returns how much that was. Readers see nothing of it until Publish.
 func (w *Builder) Append(src []byte) int {
-	n := copy(w.mem[w.at:], src)
-	w.at += n
+	n := copy(w.mem[w.at():], src)
+	w.progress += uint64(n)
 	return n
 }
 
 // Room is the unwritten part up to the limit, to be filled in place and counted with Advance. Its capacity ends at
 // the limit too, so that an append which does not fit goes elsewhere instead of too far.
-func (w *Builder) Room() []byte { return w.mem[w.at:len(w.mem):len(w.mem)] }
+func (w *Builder) Room() []byte { return w.mem[uint32(w.progress):len(w.mem):len(w.mem)] }
 
-// Advance counts n bytes that were written into Room. Panics beyond the limit.
+// Advance counts a record of n bytes that was written into Room. Panics beyond the limit.
 func (w *Builder) Advance(n int) {
-	if uint(n) > uint(len(w.mem)-w.at) {
+	if uint(n) > uint(len(w.mem)-int(uint32(w.progress))) {
 		w.overrun(n)
 	}
-	w.at += n
+	w.progress += uint64(n) + oneRecord
+}
+
+// TakeRecords is how often Advance was called since the last time.
+func (w *Builder) TakeRecords() uint64 {
+	n := w.progress / oneRecord
+	w.progress %= oneRecord
+	return n
 }
 
 //go:noinline
 func (w *Builder) overrun(n int) {
-	panic(fmt.Sprintf("buffer: advanced by %d bytes with room for %d of %d", n, len(w.mem)-w.at, w.limit))
+	panic(fmt.Sprintf("buffer: advanced by %d bytes with room for %d of %d", n, len(w.mem)-w.at(), w.limit))
 }
 
 // Publish shows readers everything written so far: one atomic store, about 3 ns, none when there is nothing new. Meant for
 // batches; a store per record costs a third of the throughput of small records.
 func (w *Builder) Publish() {
-	if w.at != w.committed {
-		w.store(int32(w.at))
+	if w.at() != w.committed {
+		w.store(int32(w.at()))
 	}
 }
 
 // store is apart from Publish so that the check is inlined.
 func (w *Builder) store(marker int32) {
 	w.buf.seg.written.Store(marker)
-	w.committed = w.at
+	w.committed = w.at()
 }
 
 // Finish publishes everything and ends writing: Room is empty afterwards, and readers know that no more comes. It returns the
 // bytes written; a second call does nothing and returns the same.
 func (w *Builder) Finish() int {
 	if !w.finished {
-		w.store(finishedAt(w.at))
-		w.mem = w.mem[:w.at]
+		w.store(finishedAt(w.at()))
+		w.mem = w.mem[:w.at()]
 		w.finished = true
 	}
-	return w.at
+	return w.at()
 }
 
 // IsFinished reports whether Finish was called.
 func (w *Builder) IsFinished() bool { return w.finished }
 
 // Written is the number of bytes appended so far.
-func (w *Builder) Written() int { return w.at }
+func (w *Builder) Written() int { return w.at() }
 
 // Committed is the number of bytes that readers may see.
 func (w *Builder) Committed() int { return w.committed }
 
 // Writable is the number of bytes that still fit: none when finished.
-func (w *Builder) Writable() int { return len(w.mem) - w.at }
+func (w *Builder) Writable() int { return len(w.mem) - w.at() }
 
 // IsFull reports whether the limit is reached.
-func (w *Builder) IsFull() bool { return w.at == w.limit }
+func (w *Builder) IsFull() bool { return w.at() == w.limit }
 
 // MaxCapacity is the limit in bytes.
 func (w *Builder) MaxCapacity() int { return w.limit }
@@ -136,13 +149,13 @@ func (w *Builder) Trim(n int) {
 	if w.finished {
 		return
 	}
-	w.limit = min(max(n, w.at), cap(w.mem))
+	w.limit = min(max(n, w.at()), cap(w.mem))
 	w.mem = w.mem[:w.limit]
 }
 
 // Consumer is the reader of everything written from now on. There is one per builder, others are its copies. Panics the second
 // time.
-func (w *Builder) Consumer() Consumer { return w.consumerAt(w.at) }
+func (w *Builder) Consumer() Consumer { return w.consumerAt(w.at()) }
 
 // ConsumerFromBeginning is the reader of everything, also of what is written already. Otherwise as Consumer.
 func (w *Builder) ConsumerFromBeginning() Consumer { return w.consumerAt(0) }

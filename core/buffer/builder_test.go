@@ -366,7 +366,7 @@ func TestPiecesAreTheWhole(t *testing.T) {
 			switch i := rng.IntN(len(consumers)); rng.IntN(6) {
 			case 0, 1:
 				n := w.Append([]byte("0123456789abcdef")[:1+rng.IntN(16)])
-				whole = append(whole, w.mem[w.at-n:w.at]...)
+				whole = append(whole, w.mem[w.at()-n:w.at()]...)
 			case 2:
 				w.Publish()
 			case 3:

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"math"
 )
 
 // Memory for gathering spanning records: it starts small and doubles with what has arrived, never by what a length promises;
@@ -29,7 +30,8 @@ const (
 //	...
 //	d.Reset() // in the end
 type Deserializer struct {
-	rest []byte // of the buffer, not yet looked at
+	buffer   []byte
+	progress uint64 // how many bytes of buffer were looked at in the low half, in the high one how many records have ended in it
 
 	// A record that began in an earlier buffer, if gathering: its length, as far as it is known, and its beginning.
 	state     state
@@ -64,15 +66,19 @@ func NewDeserializer(o Options) *Deserializer {
 // the caller looks at Remaining, until nothing remains and the last payload is done with. The buffer before must be used up.
 func (d *Deserializer) SetBuffer(b []byte) {
 	if d.err != nil {
+		d.progress = 0
 		return // nobody knows what these bytes are
 	}
-	if len(d.rest) > 0 {
-		panic(fmt.Sprintf("serde: a new buffer while %d bytes of the last one are unread", len(d.rest)))
+	if n := d.Remaining(); n > 0 {
+		panic(fmt.Sprintf("serde: a new buffer while %d bytes of the last one are unread", n))
 	}
 	if d.state == spilled {
 		d.endSpill()
 	}
-	d.rest = b
+	if uint64(len(b)) > math.MaxUint32 {
+		panic(fmt.Sprintf("serde: a buffer of %d bytes: positions are 32 bits wide", len(b)))
+	}
+	d.buffer, d.progress = b, 0
 	d.end += int64(len(b))
 }
 
@@ -83,10 +89,11 @@ func (d *Deserializer) SetBuffer(b []byte) {
 // A length that cannot be is a *LengthError, a record for which there is no room on the disk a *SpillError. An error stays until Reset, and
 // the buffer can be given back.
 func (d *Deserializer) Next() (payload []byte, ok bool, err error) {
-	if b := d.rest; len(b) >= LengthSize && d.state == between {
+	progress := d.progress
+	if b := d.buffer[uint32(progress):]; len(b) >= LengthSize && d.state == between {
 		n := uint64(binary.BigEndian.Uint32(b)) + LengthSize
 		if n <= uint64(len(b)) && n <= uint64(d.o.MaxRecord)+LengthSize {
-			d.rest = b[n:]
+			d.progress = progress + n + oneRecord
 			return b[LengthSize:n:n], true, nil
 		}
 	}
@@ -101,14 +108,14 @@ func (d *Deserializer) nextSpanning() ([]byte, bool, error) {
 	case d.state == spilled:
 		d.endSpill()
 		return d.Next()
-	case d.state == between && len(d.rest) == 0:
+	case d.state == between && d.Remaining() == 0:
 		return nil, false, nil
 	case d.state == between:
 		d.begin()
 	}
 	if d.lengthHas < LengthSize {
-		n := copy(d.length[d.lengthHas:], d.rest)
-		d.rest = d.rest[n:]
+		n := copy(d.length[d.lengthHas:], d.rest())
+		d.progress += uint64(n)
 		if d.lengthHas += n; d.lengthHas < LengthSize {
 			return nil, false, nil
 		}
@@ -117,12 +124,13 @@ func (d *Deserializer) nextSpanning() ([]byte, bool, error) {
 		}
 	}
 	missing := int(d.promised()) - d.has()
-	n := min(missing, len(d.rest))
-	piece := d.rest[:n:n]
-	d.rest = d.rest[n:]
+	n := min(missing, d.Remaining())
+	piece := d.rest()[:n:n]
+	d.progress += uint64(n)
 	switch {
 	case n == missing && d.has() == 0: // only its length was cut off
 		d.state = between
+		d.progress += oneRecord
 		return piece, true, nil
 	case n > 0:
 		if err := d.gather(piece); err != nil {
@@ -167,6 +175,7 @@ func (d *Deserializer) gather(b []byte) (err error) {
 func (d *Deserializer) whole() ([]byte, bool, error) {
 	if d.spill == nil {
 		d.state = between
+		d.progress += oneRecord
 		return d.gathered, true, nil
 	}
 	payload, err := d.spill.payload()
@@ -174,6 +183,7 @@ func (d *Deserializer) whole() ([]byte, bool, error) {
 		return d.fail(d.explain(err))
 	}
 	d.state = spilled
+	d.progress += oneRecord
 	return payload, true, nil
 }
 
@@ -193,8 +203,9 @@ func (d *Deserializer) explain(err error) error {
 
 // fail gives the stream up.
 func (d *Deserializer) fail(err error) ([]byte, bool, error) {
+	records := d.Records()
 	d.Reset()
-	d.err = err
+	d.err, d.progress = err, records*oneRecord
 	return nil, false, err
 }
 
@@ -209,12 +220,21 @@ func (d *Deserializer) has() int {
 	return len(d.gathered)
 }
 
+// rest is what of the buffer has not been looked at.
+func (d *Deserializer) rest() []byte { return d.buffer[uint32(d.progress):] }
+
+// oneRecord is what progress grows by for a record, besides its bytes: one addition counts both, so that counting records costs nothing.
+const oneRecord = 1 << 32
+
+// Records is how many records Next has returned since SetBuffer. It costs them nothing.
+func (d *Deserializer) Records() uint64 { return d.progress / oneRecord }
+
 // offset is where rest begins in the stream.
-func (d *Deserializer) offset() int64 { return d.end - int64(len(d.rest)) }
+func (d *Deserializer) offset() int64 { return d.end - int64(d.Remaining()) }
 
 // Remaining is how many bytes of the buffer have not been looked at. When it is 0 and the last payload is done with, the buffer
 // can be given back without another Next.
-func (d *Deserializer) Remaining() int { return len(d.rest) }
+func (d *Deserializer) Remaining() int { return len(d.buffer) - int(uint32(d.progress)) }
 
 // Partial reports whether the beginning of a record waits for its end.
 func (d *Deserializer) Partial() bool { return d.state == gathering }
@@ -222,7 +242,7 @@ func (d *Deserializer) Partial() bool { return d.state == gathering }
 // Unconsumed is how many bytes no returned payload held: the beginning of a record, with its length as far as it is there, and what
 // remains of the buffer.
 func (d *Deserializer) Unconsumed() int {
-	n := len(d.rest)
+	n := d.Remaining()
 	if d.state == gathering {
 		n += d.lengthHas + d.has()
 	}
@@ -231,7 +251,7 @@ func (d *Deserializer) Unconsumed() int {
 
 // UnconsumedBytes reads those bytes, until the next call of another method. (Flink keeps them in unaligned checkpoints.)
 func (d *Deserializer) UnconsumedBytes() io.Reader {
-	rest := bytes.NewReader(d.rest)
+	rest := bytes.NewReader(d.rest())
 	if d.state != gathering {
 		return rest
 	}

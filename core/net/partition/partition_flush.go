@@ -56,7 +56,6 @@ func (p *ResultPartition) Idle() {
 	if !p.held {
 		return
 	}
-	p.publishRecords()
 	p.held = false
 	p.asked.Or(idle)
 	p.pen.Unlock()
@@ -95,6 +94,7 @@ func (p *ResultPartition) answer() {
 // Flush publishes what is written to subpartition ch and makes it readable. Task.
 func (p *ResultPartition) Flush(ch int) {
 	p.own()
+	p.records += p.broadcast.TakeRecords() + p.unicast[ch].TakeRecords()
 	p.publishRecords()
 	p.broadcast.Publish()
 	p.unicast[ch].Publish()
@@ -109,10 +109,12 @@ func (p *ResultPartition) FlushAll() {
 
 // flushAll is called by whoever holds pen.
 func (p *ResultPartition) flushAll() {
-	p.publishRecords()
+	p.records += p.broadcast.TakeRecords()
 	p.broadcast.Publish()
 	for i := range p.subs {
+		p.records += p.unicast[i].TakeRecords()
 		p.unicast[i].Publish()
 		p.subs[i].flush()
 	}
+	p.publishRecords()
 }

@@ -12,8 +12,8 @@ import (
 )
 
 // Builder is where the next record for subpartition ch goes if it fits: write it to Room, with its length in front, and
-// Advance. If it does not fit, or no buffer is open (then there is no room at all), Emit it. The pointer is good until the next
-// call on p. Task.
+// Advance. If it does not fit, or no buffer is open (then there is no room at all), Emit it, and count it with Wrote. The pointer is
+// good until the next call on p. Task.
 //
 // Nothing is published here: readers see the record when the buffer is full, or after a flush. This is the path of almost all
 // records: no lock, no allocation, one atomic load.
@@ -63,7 +63,6 @@ func (p *ResultPartition) write(ctx context.Context, framed []byte, l lane) erro
 	if p.finished {
 		return ErrFinished
 	}
-	p.Wrote()
 	if !l.builder.IsOpen() {
 		if err := p.open(ctx, l); err != nil {
 			return err
@@ -161,6 +160,7 @@ func (p *ResultPartition) end(w *buffer.Builder, readers int) {
 		return
 	}
 	n := w.Finish()
+	p.records += w.TakeRecords()
 	w.Close()
 	p.buffersOut.Add(uint64(readers))
 	p.bytesOut.Add(uint64(n * readers))

@@ -4,14 +4,17 @@ package partition
 
 import "xbench/core/meter"
 
-// Wrote counts a record that went into a Builder; Emit and Broadcast count theirs. A record that is broadcast counts once. It is a plain addition:
-// others see the sum when a buffer ends, a flush is answered, or the task becomes idle. Task.
-func (p *ResultPartition) Wrote() { p.records++ }
+// Wrote counts a record that is emitted or broadcast, before it is: Builder.Advance counts the others. Task.
+func (p *ResultPartition) Wrote() {
+	p.own()
+	p.records++
+}
 
 // publishRecords is called by whoever holds pen.
 func (p *ResultPartition) publishRecords() { p.recordsOut.Raise(p.records) }
 
-// RecordsOut is how many records the task has begun to write, up to the last buffer that ended or the last flush.
+// RecordsOut is how many records the task has begun to write, up to the last buffer that ended or the last flush; one that goes to all
+// subpartitions is one.
 func (p *ResultPartition) RecordsOut() uint64 { return p.recordsOut.Load() }
 
 // PoolUsage is how much of the partition's share of the memory is in use. More than all of it is overdraft.
