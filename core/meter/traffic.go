@@ -27,7 +27,7 @@ type Traffic struct {
 	BuffersOut, BuffersIn Counter // data buffers
 	EventsOut, EventsIn   Counter // events: in-band, free of credit
 	FramesOut, FramesIn   Counter // messages of any kind
-	BytesOut, BytesIn     Counter // bytes on the wire, headers included
-	CreditsOut, CreditsIn Counter // credits announced, not messages
-	WritesOut, ReadsIn    Counter // system calls
+	BytesOut, BytesIn     Counter // bytes on the wire, headers included; of a TLS connection those inside
+	CreditsOut, CreditsIn Counter // credits announced, not messages, and not the initial ones
+	WritesOut, ReadsIn    Counter // system calls, those that found nothing to do included; of a TLS connection calls of it
 }

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"syscall"
 
+	"xbench/core/meter"
 	"xbench/core/net/frame"
 	"xbench/core/net/gate"
 )
@@ -19,6 +20,8 @@ type clientConn struct {
 	stream stream
 	peer   string
 	o      Options
+
+	traffic *meter.Traffic
 
 	inbox *inbox[intent]
 	recv  clientReceiver // owned by the receiving goroutine
@@ -54,7 +57,7 @@ const (
 )
 
 func newClientConn(s stream, peer string, o Options) *clientConn {
-	c := &clientConn{stream: s, peer: peer, o: o, inbox: newInbox[intent](), done: make(chan struct{})}
+	c := &clientConn{stream: s, peer: peer, o: o, traffic: o.traffic(), inbox: newInbox[intent](), done: make(chan struct{})}
 	c.recv = newClientReceiver(c)
 	c.send = clientSender{conn: c}
 	c.mu.requests = map[frame.ChannelID]*request{}

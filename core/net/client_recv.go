@@ -34,6 +34,7 @@ type clientReceiver struct {
 	bulk   bool   // the last body was large
 	body   body
 	vector [2][]byte
+	tally  tally
 }
 
 // body is a BufferResponse whose content is still coming.
@@ -56,6 +57,8 @@ func (r *clientReceiver) receiveOnce() error {
 	if err != nil {
 		return err
 	}
+	r.tally.bytes += uint64(n)
+	defer r.tally.received(r.conn.traffic)
 	if r.body.open {
 		direct := min(n, len(r.body.missing))
 		r.body.missing = r.body.missing[direct:]
@@ -137,6 +140,7 @@ func (r *clientReceiver) step() (more bool, err error) {
 	}
 	r.from += h.Length
 	r.whole++
+	r.tally.frames++
 	return true, r.handle(&m)
 }
 
@@ -198,10 +202,7 @@ func (r *clientReceiver) stepBody() (more bool, err error) {
 	done := *b
 	r.body = body{}
 	r.whole++
-	if t := r.conn.o.Traffic; t != nil {
-		t.FramesIn.Add(1)
-		t.BytesIn.Add(uint64(frame.BufferResponseSize + done.header.Size))
-	}
+	r.tally.buffer(done.header.Type)
 	switch {
 	case done.channel == nil:
 	case done.header.Size == 0:

@@ -18,6 +18,7 @@ type clientSender struct {
 	conn   *clientConn
 	out    []byte
 	vector [1][]byte
+	tally  tally
 }
 
 // sendOnce writes one batch of everything that is due. It reports whether there was anything to do.
@@ -31,7 +32,11 @@ func (s *clientSender) sendOnce() (worked bool, err error) {
 	}
 	if len(s.out) > 0 {
 		s.vector[0] = s.out
-		err = s.conn.stream.writev(s.vector[:])
+		s.tally.messages(s.out)
+		s.tally.bytes += uint64(len(s.out))
+		if err = s.conn.stream.writev(s.vector[:]); err == nil {
+			s.tally.sent(s.conn.traffic)
+		}
 	}
 	if err == nil && goodbye {
 		err = errGoodbye
@@ -64,9 +69,7 @@ func (s *clientSender) tell(ch *gate.RemoteChannel, what gate.Intent) {
 	case gate.AnnounceCredit:
 		if credit := ch.AnnouncedCredit(); credit > 0 {
 			s.out = frame.AddCredit{Credit: credit, Channel: ch.ID()}.AppendTo(s.out)
-			if t := s.conn.o.Traffic; t != nil {
-				t.CreditsOut.Add(uint64(credit))
-			}
+			s.tally.credits += uint64(credit)
 		}
 	case gate.ResumeConsumption:
 		s.out = frame.ResumeConsumption{Channel: ch.ID()}.AppendTo(s.out)

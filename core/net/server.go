@@ -23,7 +23,7 @@ const acceptRetry = 5 * time.Millisecond
 type Options struct {
 	Clock   meter.Clock
 	Waits   meter.Observer // hears of waits for credit and for sockets; may be nil
-	Traffic *meter.Traffic // counts frames, bytes and credit; may be nil
+	Traffic *meter.Traffic // counts what goes over the connections; may be nil
 	TLS     *tls.Config    // nil: plain TCP
 	// TaskEvents delivers what consumers' tasks send to producers'; nil: nobody listens.
 	TaskEvents *TaskEvents

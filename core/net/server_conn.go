@@ -61,7 +61,7 @@ type note struct {
 
 func newServerConn(s stream, peer string, registry *partition.Registry, o Options) *serverConn {
 	c := &serverConn{
-		stream: s, peer: peer, registry: registry, clock: o.Clock, waits: o.Waits, traffic: o.Traffic, taskEvents: o.TaskEvents,
+		stream: s, peer: peer, registry: registry, clock: o.Clock, waits: o.Waits, traffic: o.traffic(), taskEvents: o.TaskEvents,
 		inbox: newInbox[note](), dropped: make(chan struct{}), done: make(chan struct{}),
 	}
 	c.recv = serverReceiver{conn: c, readers: map[frame.ChannelID]*viewReader{}, early: map[frame.ChannelID]*partition.EarlyRequest{}}

@@ -28,6 +28,7 @@ type serverReceiver struct {
 	whole   uint64 // requests so far
 	broken  bool   // what the peer sends is no request; it was told, and the rest is dropped
 	vector  [1][]byte
+	tally   tally
 	readers map[frame.ChannelID]*viewReader
 	early   map[frame.ChannelID]*partition.EarlyRequest // those of the readers that wait for their partition
 }
@@ -41,6 +42,8 @@ func (s *serverReceiver) receiveOnce() error {
 	}
 	s.vector[0] = s.in[s.have:]
 	n, err := s.conn.stream.readv(s.vector[:], s.partial())
+	s.tally.bytes += uint64(n)
+	defer s.tally.received(s.conn.traffic)
 	s.have += n
 	if err != nil {
 		return s.explain(err)
@@ -108,9 +111,7 @@ func (s *serverReceiver) complain(err error) {
 }
 
 func (s *serverReceiver) handle(m *frame.Request) error {
-	if t := s.conn.traffic; t != nil {
-		t.FramesIn.Add(1)
-	}
+	s.tally.frames++
 	if m.ID == frame.IDPartitionRequest {
 		s.open(m)
 		return nil
@@ -133,6 +134,7 @@ func (s *serverReceiver) handle(m *frame.Request) error {
 	}
 	switch m.ID {
 	case frame.IDAddCredit:
+		s.tally.credits += uint64(m.Credit)
 		s.conn.inbox.put(note{kind: noteCredit, reader: r, n: m.Credit})
 	case frame.IDResumeConsumption:
 		s.conn.inbox.put(note{kind: noteResume, reader: r})

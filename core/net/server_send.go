@@ -32,6 +32,7 @@ type serverSender struct {
 	bytes   int
 	held    []buffer.Buffer // lent to the kernel until the write is done
 	frames  int
+	tally   tally
 }
 
 func newServerSender(c *serverConn) serverSender {
@@ -161,6 +162,7 @@ func (s *serverSender) fill() {
 	if len(s.control) > 0 {
 		s.vectors = append(s.vectors, s.control)
 		s.bytes += len(s.control)
+		s.tally.messages(s.control)
 	}
 	for s.bytes < batchBytes && s.frames < batchFrames && len(s.arena)+frame.BufferResponseSize+smallBody <= cap(s.arena) && s.last == nil {
 		r, ok := s.available.pop()
@@ -200,6 +202,7 @@ func (s *serverSender) failed(r *viewReader) {
 		msg := errorResponse(err, r.id)
 		s.vectors = append(s.vectors, msg)
 		s.bytes += len(msg)
+		s.tally.messages(msg)
 		s.inArena = false
 	}
 }
@@ -214,6 +217,7 @@ func (s *serverSender) add(r *viewReader, b buffer.Buffer, sequence int32, backl
 	}.AppendTo(s.arena)
 	s.bytes += frame.BufferResponseSize + n
 	s.frames++
+	s.tally.buffer(b.Type())
 	if n <= smallBody {
 		s.arena = append(s.arena, b.Bytes()...)
 		b.Recycle()
@@ -244,9 +248,9 @@ func (s *serverSender) write() error {
 	for _, b := range s.held {
 		b.Recycle()
 	}
-	if t := s.conn.traffic; t != nil && err == nil {
-		t.FramesOut.Add(uint64(s.frames))
-		t.BytesOut.Add(uint64(s.bytes))
+	if err == nil {
+		s.tally.bytes += uint64(s.bytes)
+		s.tally.sent(s.conn.traffic)
 	}
 	clear(s.held)
 	s.held, s.vectors, s.arena, s.control = s.held[:0], s.vectors[:0], s.arena[:0], s.control[:0]

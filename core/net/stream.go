@@ -35,13 +35,13 @@ func newStream(c net.Conn, o Options) (stream, error) {
 	timer := newFrameTimer(o.FrameTimeout, c.Close)
 	tcp, ok := c.(*net.TCPConn)
 	if !ok {
-		return &plainStream{conn: c, timer: timer}, nil
+		return &plainStream{conn: c, timer: timer, traffic: o.traffic()}, nil
 	}
 	raw, err := tcp.SyscallConn()
 	if err != nil {
 		return nil, err
 	}
-	s := &tcpStream{conn: tcp, raw: raw, timer: timer, clock: o.Clock, waits: o.Waits}
+	s := &tcpStream{conn: tcp, raw: raw, timer: timer, clock: o.Clock, waits: o.Waits, traffic: o.traffic()}
 	s.readOnce = s.tryRead
 	s.writeOnce = s.tryWrite
 	return s, nil
@@ -58,6 +58,8 @@ type tcpStream struct {
 	timer *frameTimer
 	clock meter.Clock
 	waits meter.Observer
+
+	traffic *meter.Traffic // counts the system calls
 
 	// The closures are made once: one per call would be an allocation per system call.
 	readOnce, writeOnce func(fd uintptr) bool
@@ -88,6 +90,7 @@ func (s *tcpStream) readv(vectors [][]byte, partial uint64) (int, error) {
 func (s *tcpStream) tryRead(fd uintptr) (done bool) {
 	for {
 		s.inCount, s.inErr = unix.Readv(int(fd), s.in)
+		s.traffic.ReadsIn.Add(1)
 		switch {
 		case s.inErr == unix.EINTR:
 		case s.inErr == unix.EAGAIN:
@@ -123,6 +126,7 @@ func (s *tcpStream) tryWrite(fd uintptr) (done bool) {
 	for len(s.out) > 0 {
 		var n int
 		n, s.outErr = unix.Writev(int(fd), s.out)
+		s.traffic.WritesOut.Add(1)
 		switch {
 		case s.outErr == unix.EINTR:
 			continue
@@ -166,6 +170,7 @@ const gatherBytes = 64 << 10
 type plainStream struct {
 	conn    net.Conn
 	timer   *frameTimer
+	traffic *meter.Traffic
 	scratch []byte
 }
 
@@ -175,6 +180,7 @@ func (s *plainStream) readv(vectors [][]byte, partial uint64) (int, error) {
 	for _, v := range vectors {
 		if len(v) > 0 {
 			n, err := s.conn.Read(v)
+			s.traffic.ReadsIn.Add(1)
 			if n > 0 {
 				return n, nil // TLS reports an end together with the last bytes, and again when it is asked again
 			}
@@ -192,7 +198,7 @@ func (s *plainStream) writev(vectors [][]byte) error {
 			}
 		}
 		if len(v) >= gatherBytes {
-			if _, err := s.conn.Write(v); err != nil {
+			if err := s.write(v); err != nil {
 				return err
 			}
 			continue
@@ -206,8 +212,14 @@ func (s *plainStream) flush() error {
 	if len(s.scratch) == 0 {
 		return nil
 	}
-	_, err := s.conn.Write(s.scratch)
+	err := s.write(s.scratch)
 	s.scratch = s.scratch[:0]
+	return err
+}
+
+func (s *plainStream) write(b []byte) error {
+	s.traffic.WritesOut.Add(1)
+	_, err := s.conn.Write(b)
 	return err
 }
 
