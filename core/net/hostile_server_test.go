@@ -30,10 +30,7 @@ func listen(t testing.TB, subpartitions, segments, segmentSize int) *realServer 
 	t.Helper()
 	p := memory(t, segments, segmentSize)
 	s := &realServer{t: t, registry: partition.NewRegistry(50 * time.Millisecond)}
-	s.part = newPartition(t, p, 0, subpartitions, segments)
-	if err := s.registry.Register(s.part); err != nil {
-		t.Fatal(err)
-	}
+	s.part = newRegistered(t, s.registry, partitionID(0), p, subpartitions, segments)
 	var err error
 	if s.server, err = Listen("127.0.0.1:0", s.registry, Options{Clock: still}); err != nil {
 		t.Fatal(err)

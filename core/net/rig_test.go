@@ -104,13 +104,13 @@ func partitionID(n int) frame.ResultPartitionID {
 }
 
 // newPartition makes a partition with a pool of so many segments. It is not registered. The test's end closes it.
-func newPartition(t testing.TB, p *buffer.NetworkBufferPool, id, subpartitions, segments int) *partition.ResultPartition {
+func newPartition(t testing.TB, p *buffer.NetworkBufferPool, id frame.ResultPartitionID, subpartitions, segments int) *partition.ResultPartition {
 	t.Helper()
 	local, err := p.CreateLocal(buffer.LocalOptions{Required: segments, Max: segments, Subpartitions: subpartitions})
 	if err != nil {
 		t.Fatal(err)
 	}
-	part, err := partition.New(partition.Spec{ID: partitionID(id), Subpartitions: subpartitions, Pool: local})
+	part, err := partition.New(partition.Spec{ID: id, Subpartitions: subpartitions, Pool: local})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,6 +118,16 @@ func newPartition(t testing.TB, p *buffer.NetworkBufferPool, id, subpartitions, 
 		part.Fail(errTestOver)
 		part.Close()
 	})
+	return part
+}
+
+// newRegistered is newPartition, registered.
+func newRegistered(t testing.TB, r *partition.Registry, id frame.ResultPartitionID, p *buffer.NetworkBufferPool, subpartitions, segments int) *partition.ResultPartition {
+	t.Helper()
+	part := newPartition(t, p, id, subpartitions, segments)
+	if err := r.Register(part); err != nil {
+		t.Fatal(err)
+	}
 	return part
 }
 

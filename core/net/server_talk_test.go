@@ -76,7 +76,7 @@ func (k *serverTalk) do(words []string) {
 		k.registry = partition.NewRegistry(time.Duration(named["timeout"]) * time.Millisecond)
 		k.server = stepServer(k.t, k.registry)
 	case "partition", "make":
-		p := newPartition(k.t, k.memory, arg(0), arg(1), 8)
+		p := newPartition(k.t, k.memory, partitionID(arg(0)), arg(1), 8)
 		k.partitions = append(k.partitions, p)
 		if words[0] == "partition" {
 			err = k.registry.Register(p)

@@ -24,10 +24,7 @@ func requestOf(channel string, id, sub int, credit uint32) frame.PartitionReques
 func TestResumeThatIsNotDue(t *testing.T) {
 	p := memory(t, 8, 8)
 	registry := partition.NewRegistry(0)
-	part := newPartition(t, p, 0, 1, 6)
-	if err := registry.Register(part); err != nil {
-		t.Fatal(err)
-	}
+	part := newRegistered(t, registry, partitionID(0), p, 1, 6)
 	s := stepServer(t, registry)
 	s.sent(requestOf("a", 0, 0, 0))
 	s.receive()
@@ -69,7 +66,7 @@ func TestEarlyRequestsEndWithTheirConnection(t *testing.T) {
 	s.sent(requestOf("a", 0, 0, 2))
 	s.sent(requestOf("b", 0, 1, 2))
 	s.receive()
-	part := newPartition(t, p, 0, 2, 3)
+	part := newPartition(t, p, partitionID(0), 2, 3)
 	s.close()
 	if err := registry.Register(part); err != nil {
 		t.Fatal(err)
@@ -93,10 +90,7 @@ func TestPartitionThatComesAsItsConsumerLeaves(t *testing.T) {
 	s.sent(requestOf("b", 0, 1, 2))
 	s.receive()
 	s.sent(frame.CancelPartitionRequest{Channel: channelID("b")})
-	part := newPartition(t, p, 0, 2, 3)
-	if err := registry.Register(part); err != nil {
-		t.Fatal(err)
-	}
+	part := newRegistered(t, registry, partitionID(0), p, 2, 3)
 	s.receive()
 	s.close()
 	select {
@@ -113,10 +107,7 @@ func TestLongLineIsWrittenInBatches(t *testing.T) {
 		const buffers = 700
 		p := memory(t, 2*buffers+2, size)
 		registry := partition.NewRegistry(0)
-		part := newPartition(t, p, 0, 2, 2*buffers+2)
-		if err := registry.Register(part); err != nil {
-			t.Fatal(err)
-		}
+		part := newRegistered(t, registry, partitionID(0), p, 2, 2*buffers+2)
 		s := stepServer(t, registry)
 		s.sent(requestOf("a", 0, 0, buffers))
 		s.sent(requestOf("b", 0, 1, buffers))
@@ -174,10 +165,7 @@ func TestLongLineIsWrittenInBatches(t *testing.T) {
 func TestCancelAndGoodbyeTogether(t *testing.T) {
 	p := memory(t, 4, 8)
 	registry := partition.NewRegistry(0)
-	part := newPartition(t, p, 0, 1, 2)
-	if err := registry.Register(part); err != nil {
-		t.Fatal(err)
-	}
+	part := newRegistered(t, registry, partitionID(0), p, 1, 2)
 	s := stepServer(t, registry)
 	s.sent(requestOf("a", 0, 0, 2))
 	s.receive()

@@ -238,7 +238,7 @@ func TestRefusedConnection(t *testing.T) {
 	}
 
 	s := &realServer{t: t, registry: partition.NewRegistry(0)}
-	s.part = newPartition(t, memory(t, callers+1, 64), 0, callers, callers+1)
+	s.part = newPartition(t, memory(t, callers+1, 64), partitionID(0), callers, callers+1)
 	if s.server, err = Listen(address, s.registry, Options{Clock: still}); err != nil {
 		t.Skipf("the port is gone: %v", err)
 	}
