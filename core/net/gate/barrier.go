@@ -11,12 +11,25 @@ import (
 
 // announcement is the event that goes ahead of a barrier with a timeout, with the barrier's own sequence number.
 func announcement(b buffer.Buffer, sequence int32) (arrival, error) {
-	event, err := frame.ParseEvent(b.Bytes())
+	barrier, err := barrierIn(b)
 	if err != nil {
 		return arrival{}, err
 	}
-	content := frame.AppendEvent(nil, frame.Announcement{Sequence: sequence, Announced: event})
+	content := frame.AppendEvent(nil, frame.Announcement{Sequence: sequence, Announced: barrier})
 	return arrival{buf: buffer.Unpooled(content, buffer.PrioritizedEvent), sequence: sequence}, nil
+}
+
+// barrierIn is the barrier that b's type says is in it. What is in it comes from a peer.
+func barrierIn(b buffer.Buffer) (frame.CheckpointBarrier, error) {
+	event, err := frame.ParseEvent(b.Bytes())
+	if err != nil {
+		return frame.CheckpointBarrier{}, err
+	}
+	barrier, ok := event.(frame.CheckpointBarrier)
+	if !ok {
+		return barrier, fmt.Errorf("a %T in a %v: %w", event, b.Type(), frame.ErrPeer)
+	}
+	return barrier, nil
 }
 
 // prioritizeBarrier makes the queued barrier with this sequence number an unaligned one at the head of the queue. It reports whether it was
@@ -28,9 +41,10 @@ func (c *RemoteChannel) prioritizeBarrier(sequence int32) (queued bool, err erro
 		c.mu.Unlock()
 		return false, nil
 	}
-	b, err := unaligned(a.buf)
+	barrier, err := barrierIn(a.buf)
 	if err == nil {
-		c.mu.received.pushPriority(arrival{buf: b, sequence: sequence})
+		content := frame.AppendEvent(nil, barrier.AsUnaligned())
+		c.mu.received.pushPriority(arrival{buf: buffer.Unpooled(content, buffer.PrioritizedEvent), sequence: sequence})
 	}
 	c.mu.Unlock()
 	a.buf.Recycle()
@@ -39,16 +53,4 @@ func (c *RemoteChannel) prioritizeBarrier(sequence int32) (queued bool, err erro
 	}
 	c.gate.priorityForced(c.index)
 	return true, nil
-}
-
-func unaligned(b buffer.Buffer) (buffer.Buffer, error) {
-	event, err := frame.ParseEvent(b.Bytes())
-	if err != nil {
-		return buffer.Buffer{}, err
-	}
-	barrier, ok := event.(frame.CheckpointBarrier)
-	if !ok {
-		return buffer.Buffer{}, fmt.Errorf("a %T where a barrier was announced: %w", event, frame.ErrPeer)
-	}
-	return buffer.Unpooled(frame.AppendEvent(nil, barrier.AsUnaligned()), buffer.PrioritizedEvent), nil
 }
