@@ -27,6 +27,7 @@ type peerOptions struct {
 	kind      string
 	records   uint64
 	timeout   time.Duration
+	frame     time.Duration // for one frame, once it has begun
 	tls       net.TLSFiles
 	format    string
 }
@@ -43,6 +44,7 @@ func (o *peerOptions) bind(flags *pflag.FlagSet) {
 	o.setting(flags, "floating", "floating", "`COUNT` of buffers that the channels share")
 	o.setting(flags, "segment-size", "segment-size", "`SIZE` of a buffer")
 	flags.DurationVar(&o.timeout, "timeout", 10*time.Minute, "give up after this `TIME`; 0: never")
+	flags.DurationVar(&o.frame, "frame-timeout", net.DefaultFrameTimeout, "end a connection whose other side begins a frame and does not end it within this `TIME`")
 	flags.StringVar(&o.format, "format", "text", "`FORMAT` of the result: text or json")
 }
 
@@ -108,6 +110,8 @@ func (o *peerOptions) check(operands []string) error {
 		return fmt.Errorf("--format: %q is none of text, json", o.format)
 	case o.timeout < 0:
 		return fmt.Errorf("--timeout: %v is not a time to wait for", o.timeout)
+	case o.frame <= 0:
+		return fmt.Errorf("--frame-timeout: %v: a frame takes some time", o.frame)
 	case given && (o.tls.Cert == "" || o.tls.Key == "" || o.tls.CA == ""):
 		return errors.New("--tls-cert, --tls-key and --tls-ca go together")
 	}
@@ -145,7 +149,7 @@ func (o *peerOptions) exchange() (core.Options, error) {
 		Segments:    max(c.Channels*c.Exclusive+c.Floating, c.Channels+1),
 		SegmentSize: c.SegmentSize,
 		Exclusive:   c.Exclusive, NoExclusive: c.Exclusive == 0, Floating: c.Floating,
-		TLS: config,
+		TLS: config, FrameTimeout: o.frame,
 	}, nil
 }
 

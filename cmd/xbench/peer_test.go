@@ -386,6 +386,7 @@ func TestPeerUsage(t *testing.T) {
 		{"peer serve --records -1", "--records"},
 		{"peer serve --records 9223372036854775808", "--records"},
 		{"peer serve --timeout -1s", "--timeout"},
+		{"peer consume --connect :1 --frame-timeout 0s", "--frame-timeout"},
 		{"peer serve --partition-id 12", "--partition-id"},
 		{"peer serve --producer-id " + strings.Repeat("x", 80), "--producer-id"},
 		{"peer serve --tls-cert " + cert, "--tls-ca"},
