@@ -47,7 +47,7 @@ func NewTimerGauge(now Time) TimerGauge { return TimerGauge{ends: now.Add(gaugeI
 func (g *TimerGauge) Start(now Time) {
 	g.advance(now)
 	if !g.measuring {
-		g.measuring, g.began, g.upTo = true, now, now
+		g.measuring, g.began, g.upTo = true, now, max(now, g.upTo)
 	}
 }
 
