@@ -156,11 +156,12 @@ func (w *Writer) Emit(r serde.Record) error {
 	return w.EmitTo(ch, r)
 }
 
-// EmitTo sends a record to one subpartition. Where it fits, it is serialised straight into the buffer that will be sent.
+// EmitTo sends a record to one subpartition. Where it fits, it is serialised straight into the buffer that will be sent; where it fills that
+// buffer, the partition has to end it.
 func (w *Writer) EmitTo(ch int, r serde.Record) error {
 	n := serde.LengthSize + r.Size()
 	b := w.part.Builder(ch)
-	if room := b.Room(); n <= len(room) {
+	if room := b.Room(); n < len(room) {
 		serde.AppendFramed(room[:0], r)
 		b.Advance(n)
 		if w.always {
@@ -176,7 +177,7 @@ func (w *Writer) EmitTo(ch int, r serde.Record) error {
 func (w *Writer) EmitLong(ch int, v int64) error {
 	const n = serde.LengthSize + 8
 	b := w.part.Builder(ch)
-	if room := b.Room(); n <= len(room) {
+	if room := b.Room(); n < len(room) {
 		binary.BigEndian.PutUint32(room, 8)
 		binary.BigEndian.PutUint64(room[serde.LengthSize:n], uint64(v))
 		b.Advance(n)
@@ -212,7 +213,7 @@ func (w *Writer) Broadcast(r serde.Record) error {
 	w.part.Wrote() // once, whatever number of copies
 	for ch := range w.o.Subpartitions {
 		b := w.part.Builder(ch)
-		if len(w.scratch) <= b.Writable() {
+		if len(w.scratch) < b.Writable() {
 			b.Append(w.scratch)
 			continue
 		}
@@ -229,7 +230,7 @@ func (w *Writer) Broadcast(r serde.Record) error {
 func (w *Writer) broadcastShared(r serde.Record) error {
 	n := serde.LengthSize + r.Size()
 	b := w.part.BroadcastBuilder()
-	if room := b.Room(); n <= len(room) {
+	if room := b.Room(); n < len(room) {
 		serde.AppendFramed(room[:0], r)
 		b.Advance(n)
 	} else {
@@ -305,6 +306,7 @@ func (w *Writer) End() error {
 // AwaitReaders waits until every reader has left. Behind End that is when all of them have read the end: whoever closes the exchange earlier
 // takes from them what is still under way. A *DesertedError says that some left before they had read everything.
 func (w *Writer) AwaitReaders() error {
+	w.Idle()
 	select {
 	case <-w.part.AllConsumed():
 	case <-w.ctx.Done():
