@@ -24,6 +24,12 @@
 //
 // What a record means is between the tasks. Those of a streaming job send elements ([serde.ParseElement]), whose watermarks a [Valve] combines.
 //
+// # Reading again
+//
+// What is said so far is about pipelined partitions. A writer may instead keep what it writes in files ([WriterOptions].Kind, [Replayable]): it then
+// waits for nobody, its partition can be read when it is finished, any number of times and at any pace, and stays until
+// [Exchange.ReleasePartition]. Its contents are compressed ([Codec]) unless the exchange is told not to.
+//
 // # Ends
 //
 // The task that opened a writer or a reader closes it, whatever happened before. Whatever ends one side without its regular end fails the other,

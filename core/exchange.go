@@ -41,6 +41,11 @@ type Options struct {
 	// Lost hears why a consumer's connection ended, or never came about, unless the consumer said good-bye or the exchange was closed. It is
 	// called with no lock held and must not block; may be nil.
 	Lost func(peer string, err error)
+	// Codec is what writers of replayable partitions compress with, and readers decompress with, unless they are told otherwise; 0: LZ4. NoCodec
+	// turns compression off.
+	Codec Codec
+	// TempDir is where replayable partitions have their files, one per subpartition; empty: the system's folder for temporary files.
+	TempDir string
 	// RequestTimeout bounds the wait for exclusive buffers; 0: 30 s.
 	RequestTimeout time.Duration
 	// PartitionTimeout is for how long a request waits at its producer for a partition that is not there yet, before the consumer hears of it
@@ -73,6 +78,9 @@ func (o *Options) complete() error {
 	}
 	if o.Clock == nil {
 		o.Clock = meter.Monotonic()
+	}
+	if err := o.Codec.Check(); err != nil {
+		return err
 	}
 	if o.Segments < 1 || o.SegmentSize < 1 || o.Exclusive < 0 || o.Floating < 1 {
 		return fmt.Errorf("core: %d segments of %d bytes, %d exclusive and %d floating buffers: none may be below 1 (exclusive: 0)",

@@ -20,6 +20,9 @@ type Input struct {
 	Address      string // of the producer's exchange; empty: this exchange's own, without a connection and without a copy
 	Partition    frame.ResultPartitionID
 	Subpartition int
+	// Kind of the partition. The producer of a replayable one does not wait for the word that its records are processed, and is not told, as in
+	// Flink; told in spite of that it does not care.
+	Kind Kind
 }
 
 // ReaderOptions say what a reader reads.
@@ -30,6 +33,8 @@ type ReaderOptions struct {
 	// Gates are the reader's inputs, each with its channels. Channels are numbered through, gate after gate. Each gate has its
 	// own floating buffers, and they take turns.
 	Gates [][]Input
+	// Codec decompresses what comes compressed, from replayable partitions.
+	Codec Codec
 	// MaxRecord bounds the size of a record in bytes; 0: serde's default.
 	MaxRecord int
 	// SpillThreshold is what a channel keeps in memory of a record that spans buffers, in bytes; a longer record is gathered in a file
@@ -50,6 +55,7 @@ type Reader struct {
 	input input
 
 	upstream      []func(event []byte) error // to the producer of each channel
+	kinds         []Kind                     // of the partition that each reads
 	deserializers []*serde.Deserializer
 	current       *serde.Deserializer // of the buffer being read; nil: none
 	held          buffer.Buffer
@@ -92,13 +98,14 @@ func (x *Exchange) NewReader(ctx context.Context, o ReaderOptions) (_ *Reader, e
 	for _, inputs := range o.Gates {
 		g, err := gate.New(ctx, gate.Options{
 			Pool: x.pool, Channels: len(inputs), Exclusive: x.o.Exclusive, Floating: x.o.Floating, Clock: x.o.Clock, Waits: x.o.Waits,
-			Debloat: o.Debloat,
+			Debloat: o.Debloat, Codec: or(o.Codec, x.o.Codec),
 		})
 		if err != nil {
 			return nil, err
 		}
 		r.gates = append(r.gates, g)
-		for range inputs {
+		for _, in := range inputs {
+			r.kinds = append(r.kinds, in.Kind)
 			r.deserializers = append(r.deserializers, serde.NewDeserializer(records))
 		}
 	}
@@ -165,7 +172,7 @@ type Arrival struct {
 }
 
 // Advance takes the next buffer or event and waits for it until ctx ends. io.EOF: every channel has come to its end. What is left of the buffer before is
-// dropped. The end of a channel's data is acknowledged to its producer here: everything before it has been read.
+// dropped. The end of a channel's data is acknowledged to its producer here, if that is pipelined: everything before it has been read.
 func (r *Reader) Advance(ctx context.Context) (Arrival, error) {
 	r.drop()
 	item, ok, err := r.poll()
@@ -219,7 +226,9 @@ func (r *Reader) arrived(item gate.Item) (Arrival, error) {
 	}
 	switch item.Buffer.Type() {
 	case buffer.EndOfData:
-		err = r.input.Acknowledge(item.Channel)
+		if r.kinds[item.Channel] == Pipelined {
+			err = r.input.Acknowledge(item.Channel)
+		}
 	case buffer.EndOfPartition:
 		err = r.ended(item.Channel)
 	}

@@ -36,6 +36,11 @@ const (
 type WriterOptions struct {
 	Partition     frame.ResultPartitionID
 	Subpartitions int
+	// Kind is Pipelined, or Replayable: then nothing waits for readers, BufferTimeout means nothing, as nobody reads before the end, and what is
+	// written outlives the writer until Exchange.ReleasePartition or Close.
+	Kind Kind
+	// Codec compresses what a replayable partition stores.
+	Codec Codec
 	// Selector picks the subpartition in Emit; nil: round robin.
 	Selector Selector
 	// Broadcast makes Emit send every record to all subpartitions: one buffer, which all of them read. There is nothing to select then.
@@ -96,6 +101,10 @@ func (x *Exchange) NewWriter(ctx context.Context, o WriterOptions) (*Writer, err
 		o.Overdraft = 0
 	}
 	share := buffer.OutputShare(o.Subpartitions, x.o.Exclusive, x.o.Floating, true)
+	if o.Kind == Replayable {
+		o.BufferTimeout = FlushNever
+		share.Max, o.Overdraft = share.Required, 0 // what is full goes into its file at once: more would lie idle
+	}
 	if o.MaxBuffers > 0 {
 		share.Max = max(share.Required, o.MaxBuffers)
 	}
@@ -107,7 +116,10 @@ func (x *Exchange) NewWriter(ctx context.Context, o WriterOptions) (*Writer, err
 	if o.Time == nil {
 		o.Time = x.NewTaskTime()
 	}
-	part, err := partition.New(partition.Spec{ID: o.Partition, Subpartitions: o.Subpartitions, Pool: pool, Time: o.Time})
+	part, err := partition.New(partition.Spec{
+		ID: o.Partition, Kind: o.Kind, Subpartitions: o.Subpartitions, Pool: pool, Time: o.Time,
+		Codec: or(o.Codec, x.o.Codec), Dir: x.o.TempDir,
+	})
 	if err != nil {
 		pool.Destroy()
 		return nil, err
@@ -273,7 +285,7 @@ func (w *Writer) IsAvailable() bool {
 // Available signals that IsAvailable may have become true: receive from it, then look again.
 func (w *Writer) Available() <-chan struct{} { return w.part.Available() }
 
-// FlushAll sends everything that was written so far.
+// FlushAll sends everything that was written so far; a replayable partition stores it, in buffers that end here.
 func (w *Writer) FlushAll() { w.part.FlushAll() }
 
 // Idle says that the task will not call for a while: the output flusher takes over until it does. It costs next to nothing. Until then the task
@@ -284,7 +296,7 @@ func (w *Writer) Idle() {
 }
 
 // End says that no record follows, waits until every reader has processed what there was, and ends the partition. The task closes the
-// writer afterwards.
+// writer afterwards. A replayable partition has no readers to wait for, but can be read from now on.
 func (w *Writer) End() error {
 	if err := w.part.NotifyEndOfData(true); err != nil {
 		return w.explain(err)
@@ -304,7 +316,8 @@ func (w *Writer) End() error {
 }
 
 // AwaitReaders waits until every reader has left. Behind End that is when all of them have read the end: whoever closes the exchange earlier
-// takes from them what is still under way. A *DesertedError says that some left before they had read everything.
+// takes from them what is still under way. A *DesertedError says that some left before they had read everything. The readers of a replayable
+// partition have left when it was released as well, and do not desert.
 func (w *Writer) AwaitReaders() error {
 	w.Idle()
 	select {

@@ -9,4 +9,5 @@ const (
 	registryRounds = 20_000
 	stressBuffers  = 128 // Flink's PipelinedSubpartitionTest
 	releaseRounds  = 8192
+	replayRounds   = 4096
 )

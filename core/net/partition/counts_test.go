@@ -9,4 +9,5 @@ const (
 	registryRounds = 200
 	stressBuffers  = 32
 	releaseRounds  = 150
+	replayRounds   = 80
 )

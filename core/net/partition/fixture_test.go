@@ -30,6 +30,9 @@ type shape struct {
 	subs, segments, segmentSize int
 	pool                        buffer.LocalOptions // Required 0: all segments
 	forget                      bool                // recycle captures at once
+	kind                        Kind
+	codec                       buffer.Codec
+	dir                         string
 }
 
 func newFixture(t *testing.T, s shape) *fixture {
@@ -64,7 +67,7 @@ func (f *fixture) another(id frame.ResultPartitionID, s shape) *ResultPartition 
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	p, err := New(Spec{ID: id, Subpartitions: s.subs, Pool: local, Capture: func(c Capture) {
+	p, err := New(Spec{ID: id, Kind: s.kind, Subpartitions: s.subs, Pool: local, Codec: s.codec, Dir: s.dir, Capture: func(c Capture) {
 		if s.forget {
 			c.recycle()
 			return

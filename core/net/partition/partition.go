@@ -13,29 +13,56 @@ import (
 	"xbench/core/net/frame"
 )
 
+// Kind says when a partition can be read, and how often.
+type Kind uint8
+
+const (
+	// Pipelined partitions are read while they are written, each subpartition once (Flink: PIPELINED_BOUNDED).
+	Pipelined Kind = iota
+	// Replayable partitions are kept in files, and read when they are finished, as often as one likes (Flink: BLOCKING, in its
+	// hash-style implementation).
+	Replayable
+)
+
+// String is k in words.
+func (k Kind) String() string {
+	if k == Replayable {
+		return "replayable"
+	}
+	return "pipelined"
+}
+
 // Spec says what a result partition is made of.
 type Spec struct {
 	ID            frame.ResultPartitionID
+	Kind          Kind
 	Subpartitions int
 	// Pool is taken over: Close or Fail destroys it. It must know as many channels (LocalOptions.Subpartitions) and needs
 	// Subpartitions + 1 segments for the task to move on: one open in each, and one that is full and on its way.
 	Pool *buffer.LocalBufferPool
 	// Capture receives what barriers overtake, and owns the buffers in it. It is called by whoever brings the barrier, polls
-	// it, or gives up on it, with no lock held, and must not block. nil: nobody stores the state of channels.
+	// it, or gives up on it, with no lock held, and must not block. nil: nobody stores the state of channels. In a replayable
+	// partition nothing overtakes, and it is never called.
 	Capture func(Capture)
+	// Codec compresses what a replayable partition stores; the gates of its consumers need the same.
+	Codec buffer.Codec
+	// Dir is where a replayable partition has its files; empty: the system's folder for temporary files.
+	Dir string
 	// Time is told when the task stands within a record for want of a buffer, and when it goes on. nil: nobody wants to know.
 	Time *meter.TaskTime
 }
 
-// ResultPartition is the output of one task: one subpartition per consumer (Flink: PipelinedResultPartition). Methods marked
-// "task" belong to the goroutine that writes, all others may be called from anywhere.
+// ResultPartition is the output of one task: one subpartition per consumer (Flink: PipelinedResultPartition, and
+// BoundedBlockingResultPartition). Methods marked "task" belong to the goroutine that writes, all others may be called from anywhere.
 //
-// Its life: New, Registry.Register, records, NotifyEndOfData, wait for AllDataProcessed, Finish, Close. It is released when the
-// task has closed it and every subpartition was consumed, whichever comes last; or at once by Fail or Release.
+// Its life: New, Registry.Register, records, NotifyEndOfData, wait for AllDataProcessed, Finish, Close. A pipelined one is released
+// when the task has closed it and every subpartition was consumed, whichever comes last; or at once by Fail or Release. A
+// replayable one has nobody to wait for, and is released only by Fail or Release: how often it will be read it cannot know.
 type ResultPartition struct {
 	id      frame.ResultPartitionID
 	pool    *buffer.LocalBufferPool
-	subs    []subpartition
+	subs    []subpartition // of a pipelined partition
+	store   *storage       // of a replayable one; else nil
 	capture func(Capture)
 
 	written // what the task writes to, and its flusher
@@ -70,23 +97,38 @@ func New(s Spec) (*ResultPartition, error) {
 		return nil, fmt.Errorf("partition: %d subpartitions: there is no consumer", s.Subpartitions)
 	case s.Pool == nil:
 		return nil, errors.New("partition: no pool to take segments from")
+	case s.Kind > Replayable:
+		return nil, fmt.Errorf("partition: kind %d: there are pipelined and replayable ones", s.Kind)
+	}
+	if err := s.Codec.Check(); err != nil {
+		return nil, err
 	}
 	p := &ResultPartition{
 		id:        s.ID,
 		pool:      s.Pool,
-		subs:      make([]subpartition, s.Subpartitions),
 		capture:   s.Capture,
 		time:      s.Time,
 		processed: make(chan struct{}),
 		unread:    make(chan struct{}),
 	}
+	p.written.init(s.Subpartitions)
+	p.mu.reading = s.Subpartitions
+	if s.Kind == Replayable {
+		store, err := newStorage(p, s)
+		if err != nil {
+			return nil, err
+		}
+		p.store = store
+		close(p.processed) // nobody can read before the end, so nobody is waited for
+		return p, nil
+	}
+	p.subs = make([]subpartition, s.Subpartitions)
 	for i := range p.subs {
 		p.subs[i].init(p, i)
 	}
-	p.written.init(s.Subpartitions)
 	p.mu.users = s.Subpartitions + 1
 	p.mu.acknowledged = make([]bool, s.Subpartitions)
-	p.mu.unprocessed, p.mu.reading = s.Subpartitions, s.Subpartitions
+	p.mu.unprocessed = s.Subpartitions
 	return p, nil
 }
 
@@ -94,7 +136,7 @@ func New(s Spec) (*ResultPartition, error) {
 func (p *ResultPartition) ID() frame.ResultPartitionID { return p.id }
 
 // Subpartitions is the number of consumers.
-func (p *ResultPartition) Subpartitions() int { return len(p.subs) }
+func (p *ResultPartition) Subpartitions() int { return len(p.unicast) }
 
 // IsAvailable reports whether the next buffer that the task needs is there already. A task that asks between two records, and
 // waits there, is not stopped within one as long as the pool's overdraft lasts.
@@ -109,7 +151,7 @@ func (p *ResultPartition) BuffersOut() uint64 { return p.buffersOut.Load() }
 // BytesOut is the number of bytes in BuffersOut.
 func (p *ResultPartition) BytesOut() uint64 { return p.bytesOut.Load() }
 
-// QueuedBuffers is how many buffers and events wait in all subpartitions, the unfinished ones included.
+// QueuedBuffers is how many buffers and events wait in all subpartitions, the unfinished ones included. In files nothing waits.
 func (p *ResultPartition) QueuedBuffers() int {
 	n := 0
 	for i := range p.subs {
@@ -118,19 +160,28 @@ func (p *ResultPartition) QueuedBuffers() int {
 	return n
 }
 
-// CreateView is the one view that subpartition sub will ever have. l is not told what is there already: ask for the
-// availability when you have stored the view. Errors: *ConsumerError for an index that does not exist or a second view,
-// *ProducerFailedError or *NotFoundError when the partition was released.
+// CreateView is the one view that a pipelined subpartition will ever have, or one more of a replayable one. l is not told what
+// is there already: ask for the availability when you have stored the view. Errors: *ConsumerError for an index that does not
+// exist, a second view of a pipelined subpartition, or a replayable one that is not finished; *ProducerFailedError or
+// *NotFoundError when the partition was released; *StorageError.
 func (p *ResultPartition) CreateView(sub int, l Listener) (*View, error) {
-	if sub < 0 || sub >= len(p.subs) {
-		reason := fmt.Sprintf("Subpartition not found. Index: %d, Size: %d", sub, len(p.subs))
+	if sub < 0 || sub >= p.Subpartitions() {
+		reason := fmt.Sprintf("Subpartition not found. Index: %d, Size: %d", sub, p.Subpartitions())
 		return nil, &ConsumerError{ID: p.id, Subpartition: sub, Reason: reason}
 	}
 	if cause := p.released.Load(); cause != nil {
 		return nil, p.goneError(cause)
 	}
-	s := &p.subs[sub]
-	v := &View{sub: s, listener: l}
+	if p.store != nil {
+		return p.store.subs[sub].createView(l)
+	}
+	return p.subs[sub].createView(l)
+}
+
+// createView is the only view of s, ever.
+func (s *subpartition) createView(l Listener) (*View, error) {
+	p := s.parent
+	v := &View{index: s.index, source: s, listener: l}
 	s.mu.Lock()
 	again, gone := s.mu.consumed, s.mu.released
 	if !again && !gone {
@@ -140,7 +191,7 @@ func (p *ResultPartition) CreateView(sub int, l Listener) (*View, error) {
 	switch {
 	case again:
 		const reason = "Subpartition %d of is being (or already has been) consumed, but pipelined subpartitions can only be consumed once."
-		return nil, &ConsumerError{ID: p.id, Subpartition: sub, Reason: fmt.Sprintf(reason, sub)}
+		return nil, &ConsumerError{ID: p.id, Subpartition: s.index, Reason: fmt.Sprintf(reason, s.index)}
 	case gone: // the partition, since the look above: a subpartition alone is only released by its view
 		return nil, p.goneError(p.released.Load())
 	}
@@ -156,7 +207,7 @@ func (p *ResultPartition) goneError(cause *releaseCause) error {
 }
 
 // AlignedBarrierTimeout makes the timeoutable barrier of a checkpoint, wherever it still waits in its queue, overtake as an
-// unaligned one what is ahead of it. Where it has left, or has not been broadcast yet, nothing happens.
+// unaligned one what is ahead of it. Where it has left, or has not been broadcast yet, or is in a file, nothing happens.
 func (p *ResultPartition) AlignedBarrierTimeout(checkpoint int64) {
 	for i := range p.subs {
 		p.subs[i].alignedBarrierTimeout(checkpoint)

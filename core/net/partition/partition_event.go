@@ -11,7 +11,8 @@ import (
 )
 
 // BroadcastEvent puts an event behind everything written so far, or ahead of it if t has priority, in every subpartition.
-// content is copied. It needs no buffer of the pool and does not wait. Task. Errors: ErrFinished, *CancelledError.
+// content is copied. It needs no buffer of the pool and does not wait. In a replayable partition it keeps its place in any case.
+// Task. Errors: ErrFinished, *CancelledError, *StorageError.
 func (p *ResultPartition) BroadcastEvent(content []byte, t buffer.DataType) error {
 	if !t.IsEvent() {
 		panic(fmt.Sprintf("partition: broadcasting %v as an event", t))
@@ -21,7 +22,12 @@ func (p *ResultPartition) BroadcastEvent(content []byte, t buffer.DataType) erro
 		return ErrFinished
 	}
 	checkBarrier(content, t)
-	p.endAll()
+	if err := p.endAll(); err != nil {
+		return err
+	}
+	if p.store != nil {
+		return p.store.keepEvent(content, t)
+	}
 	event := buffer.FinishedConsumer(buffer.Unpooled(slices.Clone(content), t))
 	for i := range p.subs {
 		p.subs[i].add(event.Copy())
@@ -62,15 +68,20 @@ func (p *ResultPartition) NotifyEndOfData(drain bool) error {
 	return p.BroadcastEvent(frame.AppendEvent(nil, frame.EndOfData{NoDrain: !drain}), buffer.EndOfData)
 }
 
-// Finish ends every subpartition; nothing can be written afterwards. Task. Errors: ErrFinished the second time,
-// *CancelledError.
+// Finish ends every subpartition; nothing can be written afterwards, and what is replayable can be read. Task. Errors:
+// ErrFinished the second time, *CancelledError, *StorageError.
 func (p *ResultPartition) Finish() error {
 	p.own()
 	if p.finished {
 		return ErrFinished
 	}
-	p.endAll()
+	if err := p.endAll(); err != nil {
+		return err
+	}
 	p.finished = true
+	if p.store != nil {
+		return p.store.finish()
+	}
 	for i := range p.subs {
 		p.subs[i].finish()
 	}

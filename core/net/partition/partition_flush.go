@@ -65,8 +65,11 @@ func (p *ResultPartition) Idle() {
 }
 
 // RequestFlush flushes everything written so far: at once if the task is idle, otherwise as soon as the task wants to write.
-// Called by the output flusher; any goroutine may.
+// Called by the output flusher; any goroutine may. Nothing happens where nobody reads before the end.
 func (p *ResultPartition) RequestFlush() {
+	if p.store != nil {
+		return
+	}
 	before := p.asked.Or(flushWanted)
 	switch {
 	case before&idle != 0:
@@ -91,9 +94,14 @@ func (p *ResultPartition) answer() {
 	p.pen.Unlock()
 }
 
-// Flush publishes what is written to subpartition ch and makes it readable. Task.
+// Flush publishes what is written to subpartition ch and makes it readable. In a replayable partition it ends the buffer and
+// stores it, as in Flink; if that fails, the next call that can say so does. Task.
 func (p *ResultPartition) Flush(ch int) {
 	p.own()
+	if p.store != nil {
+		_, _ = p.end(p.laneToAll()), p.end(p.lane(ch)) // the partition is released with the error
+		return
+	}
 	p.records += p.broadcast.TakeRecords() + p.unicast[ch].TakeRecords()
 	p.publishRecords()
 	p.broadcast.Publish()
@@ -109,6 +117,10 @@ func (p *ResultPartition) FlushAll() {
 
 // flushAll is called by whoever holds pen.
 func (p *ResultPartition) flushAll() {
+	if p.store != nil {
+		_ = p.endAll() // as in Flush
+		return
+	}
 	p.records += p.broadcast.TakeRecords()
 	p.broadcast.Publish()
 	for i := range p.subs {

@@ -5,11 +5,11 @@ package partition
 import "fmt"
 
 // AllDataProcessed is closed when all consumers have processed everything up to the end of data, or have left. It is closed too
-// when the partition is released: then ask Failure.
+// when the partition is released: then ask Failure. Nobody has to process a replayable partition: it is closed from the beginning.
 func (p *ResultPartition) AllDataProcessed() <-chan struct{} { return p.processed }
 
 // AllConsumed is closed when all consumers have left: behind the end of the partition, or before it. It is closed too when the
-// partition is released.
+// partition is released; a replayable one only then, and when its last reader has left.
 func (p *ResultPartition) AllConsumed() <-chan struct{} { return p.unread }
 
 // Deserted is how many consumers left before they had processed everything up to the end of data.
@@ -61,10 +61,21 @@ func (p *ResultPartition) consumed(sub int) {
 	}
 }
 
+// left notes that a stored subpartition is gone, with its last reader.
+func (p *ResultPartition) left() {
+	p.mu.Lock()
+	p.mu.reading--
+	nobody := p.mu.reading == 0
+	p.mu.Unlock()
+	if nobody {
+		close(p.unread)
+	}
+}
+
 // leaveLocked takes one user off and reports whether it was the last.
 func (p *ResultPartition) leaveLocked() bool {
 	if p.mu.users == 0 {
-		panic(fmt.Sprintf("partition: %v: a user left although all %d subpartitions and the task had", p.id, len(p.subs)))
+		panic(fmt.Sprintf("partition: %v: a user left although all %d subpartitions and the task had", p.id, p.Subpartitions()))
 	}
 	p.mu.users--
 	return p.mu.users == 0
@@ -83,6 +94,8 @@ func (p *ResultPartition) Fail(cause error) {
 // Release drops everything that is queued, ends the views and takes the partition off its registry. cause, if not nil, is what
 // readers find. The first release counts, later ones change nothing. A task that is still writing is not stopped in a wait for
 // a buffer: Fail does that.
+//
+// Without a cause, those who read a replayable partition may go on to the end; the last of them takes the files with him.
 func (p *ResultPartition) Release(cause error) {
 	if !p.released.CompareAndSwap(nil, &releaseCause{cause}) {
 		return
@@ -91,10 +104,17 @@ func (p *ResultPartition) Release(cause error) {
 	registry := p.mu.registry
 	p.mu.registry = nil
 	waiting, reading := p.mu.unprocessed > 0, p.mu.reading > 0
-	p.mu.unprocessed, p.mu.reading = 0, 0
+	p.mu.unprocessed = 0
+	if p.store == nil {
+		p.mu.reading = 0
+	}
 	p.mu.Unlock()
 	if registry != nil {
 		registry.forget(p)
+	}
+	if p.store != nil {
+		p.store.release(cause)
+		return
 	}
 	for i := range p.subs {
 		view, first := p.subs[i].release()
@@ -121,8 +141,16 @@ func (p *ResultPartition) Failure() error {
 	return nil
 }
 
-// Close is the task's last call, whatever happened before: it closes the builders and destroys the pool. What is queued stays
-// for its consumers; but a partition that was neither finished nor released fails with ErrUnfinished, for its consumers would
+// producerFailure is Failure as readers find it.
+func (p *ResultPartition) producerFailure() error {
+	if cause := p.Failure(); cause != nil {
+		return &ProducerFailedError{Cause: cause}
+	}
+	return nil
+}
+
+// Close is the task's last call, whatever happened before: it closes the builders and destroys the pool. What is queued, or stored,
+// stays for its consumers; but a partition that was neither finished nor released fails with ErrUnfinished, for its consumers would
 // wait for ever. Task. Idempotent.
 func (p *ResultPartition) Close() {
 	p.own()
@@ -133,9 +161,11 @@ func (p *ResultPartition) Close() {
 	if !p.finished {
 		p.Release(ErrUnfinished)
 	}
-	p.endAll()
+	_ = p.endAll() // nothing is open, or it goes nowhere
 	p.pool.Destroy()
-
+	if p.store != nil {
+		return
+	}
 	p.mu.Lock()
 	last := p.leaveLocked()
 	p.mu.Unlock()

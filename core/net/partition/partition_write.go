@@ -35,28 +35,38 @@ func (p *ResultPartition) BroadcastBuilder() *buffer.Builder {
 // Emit appends framed, a record of any length with its length in front, to subpartition ch and publishes it. It may use many
 // buffers and waits for them. Task.
 //
-// Errors: ErrFinished; *CancelledError when the partition was failed or released; what ctx says when it ends the wait. After an
-// error half a record may be in the stream, so that the partition can only be failed.
+// Errors: ErrFinished; *CancelledError when the partition was failed or released; what ctx says when it ends the wait;
+// *StorageError, which has released the partition. After an error half a record may be in the stream, so that the partition can
+// only be failed.
 func (p *ResultPartition) Emit(ctx context.Context, framed []byte, ch int) error {
 	p.own()
-	p.end(&p.broadcast, len(p.subs)) // or the record would overtake those that were broadcast before
-	return p.write(ctx, framed, lane{&p.unicast[ch], p.subs[ch : ch+1], ch})
+	if err := p.end(p.laneToAll()); err != nil { // or the record would overtake those that were broadcast before
+		return err
+	}
+	return p.write(ctx, framed, p.lane(ch))
 }
 
 // Broadcast appends framed to every subpartition: one segment, which all of them read. Otherwise as Emit. Task.
 func (p *ResultPartition) Broadcast(ctx context.Context, framed []byte) error {
 	p.own()
-	p.endUnicast()
-	// As in Flink, the shared segment is charged to subpartition 0, so that the limit per channel holds here too.
-	return p.write(ctx, framed, lane{&p.broadcast, p.subs, 0})
+	if err := p.endUnicast(); err != nil {
+		return err
+	}
+	return p.write(ctx, framed, p.laneToAll())
 }
 
-// lane is a builder with the subpartitions that read it, and the channel to which the pool charges its buffers.
+// lane is a builder with the subpartitions that its buffers go to: from first up to, not including, end. The pool charges the
+// buffers to the first, also those for all, as in Flink: so the limit per channel holds for them too.
 type lane struct {
-	builder *buffer.Builder
-	to      []subpartition
-	channel int
+	builder    *buffer.Builder
+	first, end int
 }
+
+func (l lane) readers() int { return l.end - l.first }
+
+func (p *ResultPartition) lane(ch int) lane { return lane{&p.unicast[ch], ch, ch + 1} }
+
+func (p *ResultPartition) laneToAll() lane { return lane{&p.broadcast, 0, len(p.unicast)} }
 
 // write spreads one record over as many buffers as it needs.
 func (p *ResultPartition) write(ctx context.Context, framed []byte, l lane) error {
@@ -74,7 +84,9 @@ func (p *ResultPartition) write(ctx context.Context, framed []byte, l lane) erro
 	}
 	n := p.fill(l.builder, framed)
 	for n < len(framed) {
-		p.end(l.builder, len(l.to))
+		if err := p.end(l); err != nil {
+			return err
+		}
 		if err := p.open(ctx, l); err != nil {
 			return err
 		}
@@ -87,7 +99,7 @@ func (p *ResultPartition) write(ctx context.Context, framed []byte, l lane) erro
 		}
 	}
 	if l.builder.IsFull() {
-		p.end(l.builder, len(l.to))
+		return p.end(l)
 	}
 	return nil
 }
@@ -106,11 +118,11 @@ func (p *ResultPartition) fill(w *buffer.Builder, rest []byte) int {
 
 // open takes a buffer from the pool, and waits for one if it must.
 func (p *ResultPartition) open(ctx context.Context, l lane) error {
-	b, err := p.pool.Request(l.channel)
+	b, err := p.pool.Request(l.first)
 	if err == nil && b.IsZero() {
 		p.Idle() // the flusher takes care of what is written: its consumption may be what frees a buffer
 		p.time.Enter(meter.HardBackPressured)
-		b, err = p.pool.RequestBlocking(ctx, l.channel)
+		b, err = p.pool.RequestBlocking(ctx, l.first)
 		p.own()
 	}
 	switch {
@@ -127,21 +139,25 @@ func (p *ResultPartition) open(ctx context.Context, l lane) error {
 
 // offer puts the buffer just opened into the queues of its readers and gives it the length that they want: the shortest of
 // their wishes, but not less than atLeast bytes, so that the first record of a buffer is not split if a segment can hold it.
+// Where nobody reads before the end there are no queues.
 func (p *ResultPartition) offer(l lane, atLeast int) error {
+	if p.store != nil {
+		return nil
+	}
 	c := l.builder.ConsumerFromBeginning()
 	size := refused
-	if len(l.to) == 1 {
-		size = l.to[0].add(c)
+	if l.readers() == 1 {
+		size = p.subs[l.first].add(c)
 	} else {
-		for i := range l.to {
-			if n := l.to[i].add(c.Copy()); size == refused || n != refused && n < size {
+		for i := l.first; i < l.end; i++ {
+			if n := p.subs[i].add(c.Copy()); size == refused || n != refused && n < size {
 				size = n
 			}
 		}
 		c.Close()
 	}
 	if size == refused && p.IsReleased() {
-		p.end(l.builder, 0)
+		l.builder.Close()
 		return p.cancelledError()
 	}
 	if size > 0 { // 0 is nobody's wish; refused: whoever read it is gone, the records go nowhere
@@ -154,29 +170,45 @@ func (p *ResultPartition) cancelledError() error {
 	return &CancelledError{ID: p.id, Cause: p.Failure()}
 }
 
-// end finishes a builder, if it is open, that has so many readers.
-func (p *ResultPartition) end(w *buffer.Builder, readers int) {
+// end finishes a builder, if it is open, and stores what is to be stored. An error says that this failed: only a replayable
+// partition has any.
+func (p *ResultPartition) end(l lane) (err error) {
+	w := l.builder
 	if !w.IsOpen() {
-		return
+		return nil
 	}
 	n := w.Finish()
 	p.records += w.TakeRecords()
-	w.Close()
-	p.buffersOut.Add(uint64(readers))
-	p.bytesOut.Add(uint64(n * readers))
+	if p.store == nil {
+		w.Close()
+	} else {
+		c := w.ConsumerFromBeginning()
+		b := c.Build()
+		c.Close()
+		w.Close() // now b is the only reference
+		err = p.store.keep(b, l.first, l.end)
+	}
+	p.buffersOut.Add(uint64(l.readers()))
+	p.bytesOut.Add(uint64(n * l.readers()))
 	p.publishRecords()
+	return err
 }
 
-func (p *ResultPartition) endUnicast() {
+func (p *ResultPartition) endUnicast() error {
 	if p.broadcast.IsOpen() {
-		return // the two modes exclude each other: opening this one ended those
+		return nil // the two modes exclude each other: opening this one ended those
 	}
 	for i := range p.unicast {
-		p.end(&p.unicast[i], 1)
+		if err := p.end(p.lane(i)); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
-func (p *ResultPartition) endAll() {
-	p.endUnicast()
-	p.end(&p.broadcast, len(p.subs))
+func (p *ResultPartition) endAll() error {
+	if err := p.endUnicast(); err != nil {
+		return err
+	}
+	return p.end(p.laneToAll())
 }

@@ -138,6 +138,16 @@ func (s *subpartition) setZeroCredit() {
 	s.mu.Unlock()
 }
 
+func (s *subpartition) acknowledge() { s.parent.acknowledged(s.index) }
+
+// leave is the end of the only view.
+func (s *subpartition) leave() {
+	s.release()
+	s.parent.consumed(s.index)
+}
+
+func (s *subpartition) failure() error { return s.parent.producerFailure() }
+
 // queued is how many buffers and events wait, the unfinished tail included.
 func (s *subpartition) queued() int {
 	s.mu.Lock()

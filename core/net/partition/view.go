@@ -27,20 +27,34 @@ type Polled struct {
 	Sequence int32           // counted per view from 0
 }
 
-// View is the one reader of one subpartition. Its methods may be called from any goroutine; polls from one at a time, or the
+// View is one reader of one subpartition. Its methods may be called from any goroutine; polls from one at a time, or the
 // order is lost.
 type View struct {
-	sub      *subpartition
+	index    int
+	source   source
 	listener Listener
 	released atomic.Bool
 }
 
-// Subpartition is the index of what the view reads.
-func (v *View) Subpartition() int { return v.sub.index }
+// source is what a view reads: the queue of a pipelined subpartition, or a way through the file of a stored one.
+type source interface {
+	poll() (Polled, bool)
+	availability(credit bool) (available bool, backlog int)
+	resume() error
+	acknowledge()
+	setBufferSize(n int) error
+	setZeroCredit()
+	queued() int
+	leave()         // the view is released: once, unless the partition was released before
+	failure() error // why there is no more to read; nil: for no reason, or there is
+}
 
-// Poll takes the next buffer, finished or not. False: nothing now, or blocked, or released.
-// (Flink: ResultSubpartitionView.getNextBuffer)
-func (v *View) Poll() (Polled, bool) { return v.sub.poll() }
+// Subpartition is the index of what the view reads.
+func (v *View) Subpartition() int { return v.index }
+
+// Poll takes the next buffer, finished or not. False: nothing now, or blocked, or released; or the file cannot be read, which
+// releases the view. (Flink: ResultSubpartitionView.getNextBuffer)
+func (v *View) Poll() (Polled, bool) { return v.source.poll() }
 
 // Availability says whether Poll is worth while for a reader with or without credit, and how many data buffers could be sent. A
 // view whose partition failed is available: its reader gets a turn, polls nothing and finds Failure.
@@ -50,7 +64,7 @@ func (v *View) Availability(credit bool) (available bool, backlog int) {
 	if v.released.Load() {
 		return v.Failure() != nil, 0
 	}
-	return v.sub.availability(credit)
+	return v.source.availability(credit)
 }
 
 // Resume ends the stand-still after a blocking event. A *ConsumerError says that there was none.
@@ -58,41 +72,36 @@ func (v *View) Resume() error {
 	if v.released.Load() {
 		return nil
 	}
-	return v.sub.resume()
+	return v.source.resume()
 }
 
-// AckAllRecordsProcessed says that the consumer has processed everything up to the end of data.
-func (v *View) AckAllRecordsProcessed() { v.sub.parent.acknowledged(v.sub.index) }
+// AckAllRecordsProcessed says that the consumer has processed everything up to the end of data. The producer of a replayable
+// partition does not care.
+func (v *View) AckAllRecordsProcessed() { v.source.acknowledge() }
 
-// SetBufferSize says how long the consumer wants buffers, in bytes. It counts for buffers begun after it; 0 changes nothing but
-// is remembered. A *ConsumerError says that n is negative.
-func (v *View) SetBufferSize(n int) error { return v.sub.setBufferSize(n) }
+// SetBufferSize says how long the consumer wants buffers, in bytes. It counts for buffers begun after it, so not for stored ones;
+// 0 changes nothing but is remembered. A *ConsumerError says that n is negative.
+func (v *View) SetBufferSize(n int) error { return v.source.setBufferSize(n) }
 
 // ReturnEmptyBuffers makes Poll hand out finished buffers also when they are empty: for a receiver without exclusive
 // buffers, which lent a floating one for each. Call it before the first Poll.
-func (v *View) ReturnEmptyBuffers() { v.sub.setZeroCredit() }
+func (v *View) ReturnEmptyBuffers() { v.source.setZeroCredit() }
 
-// QueuedBuffers is how many buffers and events wait, the unfinished one included.
-func (v *View) QueuedBuffers() int { return v.sub.queued() }
+// QueuedBuffers is how many buffers and events wait, the unfinished one included; of stored ones, those that this view has not read.
+func (v *View) QueuedBuffers() int { return v.source.queued() }
 
 // Release ends the consumption, whether or not everything was read: what is queued goes home, and what the task still writes to
 // this subpartition goes nowhere, for a pipelined subpartition has no second consumer. It also stands for the acknowledgement
-// that will not come any more. Idempotent.
+// that will not come any more. A stored subpartition stays for others. Idempotent.
 func (v *View) Release() {
 	if v.released.Swap(true) {
 		return
 	}
-	v.sub.release()
-	v.sub.parent.consumed(v.sub.index)
+	v.source.leave()
 }
 
-// IsReleased reports whether the view ended: by Release or because the partition was released under it.
+// IsReleased reports whether the view ended: by Release, because the partition was released under it, or because it cannot be read.
 func (v *View) IsReleased() bool { return v.released.Load() }
 
-// Failure is a *ProducerFailedError if the partition was released for a reason, else nil.
-func (v *View) Failure() error {
-	if cause := v.sub.parent.Failure(); cause != nil {
-		return &ProducerFailedError{Cause: cause}
-	}
-	return nil
-}
+// Failure is a *ProducerFailedError if the partition was released for a reason, a *StorageError if it cannot be read, else nil.
+func (v *View) Failure() error { return v.source.failure() }
