@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -88,7 +89,7 @@ var pipelined = []string{
 // TestFlinksFramesReadByOurClient: every record and every event, once and in order. What the recorded consumer did, ours does: it is never without a
 // buffer for what the producer sent.
 func TestFlinksFramesReadByOurClient(t *testing.T) {
-	for _, name := range pipelined {
+	for _, name := range append(slices.Sorted(maps.Keys(blocking)), pipelined...) {
 		t.Run(name, func(t *testing.T) {
 			r := readRecording(t, name)
 			n := len(r.want.Channels)
