@@ -17,7 +17,6 @@ import (
 	"xbench/core/net/partition"
 )
 
-var endOfData = frame.AppendEvent(nil, frame.EndOfData{})
 
 func TestEndOfDataAndPartition(t *testing.T) {
 	f := newFixture(t, Options{Pool: memory(t, 8, 4), Channels: 2, Exclusive: 2, Floating: 1})
