@@ -468,3 +468,29 @@ func TestReleaseOfReplayablesAgainstEverything(t *testing.T) {
 	}
 	wantNoFiles(t, dir)
 }
+
+// Views that are made while the partition fails: each reader gets one or hears the reason, and nobody hears of closed files.
+func TestViewsOfAReplayableThatFails(t *testing.T) {
+	for range replayRounds {
+		f := newReplayable(t, shape{subs: 1, segments: 2, segmentSize: 16})
+		f.emit(0, 20)
+		f.end()
+		var all sync.WaitGroup
+		for range 3 {
+			all.Go(func() {
+				v, err := f.CreateView(0, newCounter())
+				if err == nil {
+					if p, ok := v.Poll(); ok {
+						p.Buffer.Recycle()
+					}
+					v.Release()
+				} else if !errors.Is(err, errTestOver) {
+					t.Errorf("a reader hears %v", err)
+				}
+			})
+		}
+		all.Go(func() { f.Fail(errTestOver) })
+		all.Wait()
+		f.wantOpenFiles(0)
+	}
+}

@@ -111,6 +111,9 @@ func (s *stored) createView(l Listener) (*View, error) {
 	r, err := newReplay(s, v)
 	if err != nil {
 		s.leave(v)
+		if errors.Is(err, os.ErrClosed) { // released in the meantime, for a reason
+			err = s.parent.goneError(s.parent.released.Load())
+		}
 		return nil, err
 	}
 	v.source = r
