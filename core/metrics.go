@@ -51,8 +51,9 @@ func (w *Writer) Metrics() meter.Snapshot {
 
 // Metrics are those of the task's input, of its gates, and of the task's time. Anybody may call it, also while the task reads.
 //
-// What is counted is counted when the task takes a buffer, records when it has used it up. As in Flink, events count as buffers here, and
-// the totals of the queues in a gate are of its remote channels.
+// What is counted is counted when the task takes a buffer, records when it has used it up. As in Flink, events count as buffers here, numBytesIn is of
+// what the task gets and numBytesInLocal and -Remote of what came, which may be compressed; and the totals of the queues in a gate are of its
+// remote channels.
 func (r *Reader) Metrics() meter.Snapshot {
 	loads := make([]gate.Load, len(r.gates))
 	var all gate.Load
@@ -74,7 +75,7 @@ func (r *Reader) Metrics() meter.Snapshot {
 	add("numBuffersInLocal", float64(all.Local.Buffers), meter.UnitBuffers)
 	add("numBuffersInRemote", float64(all.Remote.Buffers), meter.UnitBuffers)
 	add("numRecordsIn", float64(r.recordsIn.Load()), meter.UnitRecords)
-	add("numBytesIn", float64(all.Local.Bytes+all.Remote.Bytes), meter.UnitBytes)
+	add("numBytesIn", float64(r.bytesIn.Load()), meter.UnitBytes)
 	add("estimatedTimeToConsumeBuffersMs", float64(all.TimeToConsume.Milliseconds()), meter.UnitMilliseconds)
 	for k, l := range loads {
 		scope := meter.GateScope(k)

@@ -187,6 +187,36 @@ func TestCountersOfAnExchange(t *testing.T) {
 	atMost("reads", got.ReadsIn.Load(), 2000)
 }
 
+// TestBytesOfCompressedBuffers: numBytesOut and numBytesIn are what the tasks write and get, numBytesInRemote is what came.
+func TestBytesOfCompressedBuffers(t *testing.T) {
+	out, in, _ := replayable(t, LZ4)
+	w := newWriter(t, out, WriterOptions{Partition: partitionID(0), Subpartitions: 1, Kind: Replayable})
+	defer w.Close()
+	const records = 256 * 4 / 16 // four segments
+	for range records {
+		emit(t, w, 0, "aaaaaaaaaaaa")
+	}
+	if err := w.End(); err != nil {
+		t.Fatal(err)
+	}
+	wantMetrics(t, w.Metrics(), meter.ScopeWriter, map[string]float64{
+		"numRecordsOut": records, "numBuffersOut": 4, "numBytesOut": 1024, "outputQueueLength": 0, "outputQueueSize": 0,
+	})
+	wantMetrics(t, w.Metrics(), meter.ScopePartition, map[string]float64{"totalQueueLen": 0, "minQueueLen": 0, "maxQueueLen": 0, "avgQueueLen": 0})
+	r := newReader(t, in, inputsOf(out.Addr(), 0, 1))
+	defer r.Close()
+	if _, err := readAll(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	s := r.Metrics()
+	numBytesIn, _ := s.Value(meter.ScopeReader, "numBytesIn")
+	remote, _ := s.Value(meter.ScopeReader, "numBytesInRemote")
+	if events := numBytesIn - 1024; events <= 0 || events > 20 || remote >= 512 || remote <= events {
+		t.Errorf("the task got %v bytes, and %v came", numBytesIn, remote)
+	}
+	wantMetrics(t, s, meter.ScopeReader, map[string]float64{"numRecordsIn": records})
+}
+
 // TestABroadcastRecordCountsOnce: a writer that shares one buffer among all, and one that copies.
 func TestABroadcastRecordCountsOnce(t *testing.T) {
 	for _, shared := range []bool{true, false} {

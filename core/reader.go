@@ -64,6 +64,7 @@ type Reader struct {
 	time      *meter.TaskTime
 	records   uint64        // taken by Next
 	recordsIn meter.Counter // the same, up to the last buffer that was used up
+	bytesIn   meter.Counter // of buffers and events, as the task gets them: decompressed
 }
 
 // input is a gate or a union of them.
@@ -214,6 +215,7 @@ func (r *Reader) poll() (item gate.Item, ok bool, err error) {
 
 func (r *Reader) arrived(item gate.Item) (Arrival, error) {
 	a := Arrival{Channel: item.Channel}
+	r.bytesIn.Add(uint64(item.Buffer.Len()))
 	if item.Buffer.Type().IsBuffer() {
 		r.current, r.held, r.channel = r.deserializers[item.Channel], item.Buffer, item.Channel
 		r.current.SetBuffer(item.Buffer.Bytes())
