@@ -1,9 +1,10 @@
+// record_bench_test.go: what a record costs its tasks, without kernel and connection.
+
 package core
 
 import "testing"
 
-// BenchmarkRecord is one record of 12 bytes through a local channel, written and read by one goroutine: what a record costs its tasks, without
-// kernel and connection.
+// BenchmarkRecord is one record of 12 bytes through a local channel, written and read by one goroutine.
 func BenchmarkRecord(b *testing.B) {
 	x := open(b, Options{Segments: 64})
 	w := newWriter(b, x, WriterOptions{Partition: partitionID(0), Subpartitions: 1, BufferTimeout: FlushNever})

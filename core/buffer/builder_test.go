@@ -95,6 +95,25 @@ func TestRoomIsFilledInPlace(t *testing.T) {
 	c.Close()
 }
 
+// Advance counts a record with its bytes, Append bytes alone.
+func TestRecordsAreCountedWithTheirBytes(t *testing.T) {
+	w, _ := newBuilder(t)
+	c := w.Consumer()
+	w.Advance(copy(w.Room(), "one"))
+	write(w, "and a bit")
+	w.Advance(copy(w.Room(), ""))
+	check(t, "records", w.TakeRecords(), uint64(2))
+	check(t, "taken", w.TakeRecords(), uint64(0))
+	check(t, "written", w.Written(), 12)
+	w.Advance(copy(w.Room(), "two"))
+	check(t, "finished", w.Finish(), 15)
+	check(t, "after the end", w.TakeRecords(), uint64(1))
+	check(t, "again", w.Finish(), 15)
+	check(t, "content", build(&c), "oneand a bittwo")
+	w.Close()
+	c.Close()
+}
+
 func TestAppendOverFull(t *testing.T) {
 	w, _ := newBuilder(t)
 	c := w.Consumer()

@@ -25,6 +25,7 @@ func cut(t rapid.TB, d *Deserializer, stream []byte, size int) (payloads [][]byt
 		b := bytes.Clone(stream[:n])
 		stream = stream[n:]
 		d.SetBuffer(b)
+		before := len(payloads)
 		for {
 			payload, ok, err := d.Next()
 			if err != nil {
@@ -34,6 +35,9 @@ func cut(t rapid.TB, d *Deserializer, stream []byte, size int) (payloads [][]byt
 				break
 			}
 			payloads = append(payloads, bytes.Clone(payload))
+		}
+		if got, want := d.Records(), uint64(len(payloads)-before); got != want {
+			t.Fatalf("%d records counted in a buffer that ended %d", got, want)
 		}
 		for i := range b {
 			b[i] = 0xDD
@@ -344,6 +348,24 @@ func TestEmptyBuffers(t *testing.T) {
 }
 
 // A buffer that is given before the last one is used up would lose records: an own bug.
+// Records of a buffer with a hostile length behind them count, once.
+func TestRecordsBeforeAnError(t *testing.T) {
+	d := NewDeserializer(Options{})
+	d.SetBuffer(append(framed([][]byte{{1}, {2}}), 0xFF, 0xFF, 0xFF, 0xFF))
+	for range 2 {
+		if _, ok, err := d.Next(); !ok || err != nil {
+			t.Fatal(ok, err)
+		}
+	}
+	if _, ok, err := d.Next(); ok || err == nil || d.Records() != 2 {
+		t.Errorf("%v, %v, %d records", ok, err, d.Records())
+	}
+	d.SetBuffer(framed([][]byte{{3}}))
+	if _, ok, err := d.Next(); ok || err == nil || d.Records() != 0 {
+		t.Errorf("behind the error: %v, %v, %d records", ok, err, d.Records())
+	}
+}
+
 func TestSetBufferTooEarlyPanics(t *testing.T) {
 	d := NewDeserializer(Options{})
 	d.SetBuffer(framed([][]byte{{1}, {2}}))
