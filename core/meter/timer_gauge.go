@@ -62,8 +62,8 @@ func (g *TimerGauge) Read(now Time) TimerReading {
 	g.advance(now)
 	r := TimerReading{Max: g.last, Total: g.total}
 	if g.filled > 0 {
-		perMilli := gaugeInterval / 1000 * time.Duration(g.filled) // of the window: one millisecond of each second
-		r.MsPerSecond = min(max(int64(g.window/perMilli), 0), 1000)
+		thousandth := gaugeInterval / 1000 * time.Duration(g.filled) // of the window: one millisecond of each second
+		r.MsPerSecond = min(max(int64(g.window/thousandth), 0), 1000)
 	}
 	return r
 }
