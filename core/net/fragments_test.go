@@ -17,6 +17,7 @@ import (
 	"pgregory.net/rapid"
 
 	"xbench/core/buffer"
+	"xbench/core/meter"
 	"xbench/core/net/frame"
 	"xbench/core/net/gate"
 	"xbench/core/net/partition"
@@ -40,7 +41,7 @@ func drawResponses(t *rapid.T) []byte {
 			out = frame.BacklogAnnouncement{Backlog: 1 + h.Backlog, Channel: h.Channel}.AppendTo(out)
 			continue
 		case 1:
-			out = frame.ErrorResponse{Cause: frame.NewThrowable(frame.ClassRuntime, strings.Repeat("no ", rapid.IntRange(0, 400).Draw(t, "words"))), Channel: h.Channel}.AppendTo(out)
+			out = frame.ErrorResponse{Cause: frame.NewThrowable(frame.ClassRuntime, strings.Repeat("no ", rapid.SampledFrom([]int{0, 1, 400, 25_000}).Draw(t, "words"))), Channel: h.Channel}.AppendTo(out)
 			continue
 		case 2:
 			h.Type, size = buffer.PrioritizedEvent, rapid.IntRange(1, 200).Draw(t, "size")
@@ -218,6 +219,8 @@ type lockStep struct {
 	streams []*serde.Deserializer
 	ended   bool
 	trace   strings.Builder
+
+	atServer, atClient meter.Traffic
 }
 
 // newLockStep connects partitions and channels of their number. exclusive buffers may be 0.
@@ -237,8 +240,8 @@ func newLockStep(t *testing.T, channels, exclusive, floating, records, segmentSi
 	}
 	near, far := newMemStreams()
 	near.most, far.most = most, most
-	l.server = newServerConn(far, "consumer", registry, Options{Clock: still})
-	l.client = newClientConn(near, "producer", Options{Clock: still})
+	l.server = newServerConn(far, "consumer", registry, Options{Clock: still, Traffic: &l.atServer})
+	l.client = newClientConn(near, "producer", Options{Clock: still, Traffic: &l.atClient})
 	if l.gate, err = gate.New(t.Context(), gate.Options{Pool: in, Channels: channels, Exclusive: exclusive, Floating: floating}); err != nil {
 		t.Fatal(err)
 	}
@@ -405,6 +408,20 @@ func (l *lockStep) run(pick func() int) {
 	}
 	if !l.gate.Ended() {
 		l.t.Error("the gate has not come to its end")
+	}
+	// What one side counts as sent the other one counts as received.
+	type counts struct{ frames, buffers, events, bytes, credits uint64 }
+	out := func(t *meter.Traffic) counts {
+		return counts{t.FramesOut.Load(), t.BuffersOut.Load(), t.EventsOut.Load(), t.BytesOut.Load(), t.CreditsOut.Load()}
+	}
+	in := func(t *meter.Traffic) counts {
+		return counts{t.FramesIn.Load(), t.BuffersIn.Load(), t.EventsIn.Load(), t.BytesIn.Load(), t.CreditsIn.Load()}
+	}
+	if sent, received := out(&l.atServer), in(&l.atClient); sent != received || sent.buffers == 0 || sent.events == 0 {
+		l.t.Errorf("the server sent %+v, the client received %+v", sent, received)
+	}
+	if sent, received := out(&l.atClient), in(&l.atServer); sent != received || sent.credits == 0 {
+		l.t.Errorf("the client sent %+v, the server received %+v", sent, received)
 	}
 }
 

@@ -3,9 +3,14 @@
 package net
 
 import (
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"xbench/core/meter"
 	"xbench/core/net/frame"
 	"xbench/core/net/partition"
 )
@@ -97,6 +102,153 @@ func TestPartitionThatComesAsItsConsumerLeaves(t *testing.T) {
 	case <-part.AllDataProcessed():
 	default:
 		t.Error("the consumer is gone, and the producer still waits for its acknowledgement")
+	}
+}
+
+// TestWaitForCreditIsReported: from when there was data and no credit, to when credit came; with what there was credit for no wait.
+func TestWaitForCreditIsReported(t *testing.T) {
+	for _, exclusive := range []uint32{0, 1} {
+		p := memory(t, 8, 8)
+		registry := partition.NewRegistry(0)
+		part := newRegistered(t, registry, partitionID(0), p, 2, 6)
+		s := stepServer(t, registry)
+		now := meter.Time(1000)
+		var waits recorder
+		s.conn.clock, s.conn.waits = func() meter.Time { return now }, &waits
+		step := func(at meter.Time) {
+			now = at
+			s.receive()
+			s.send()
+		}
+		emit := func() {
+			if err := part.Emit(t.Context(), make([]byte, 8), 1); err != nil {
+				t.Fatal(err)
+			}
+			part.Flush(1)
+		}
+		s.sent(requestOf("a", 0, 1, exclusive))
+		step(1000)
+		for range exclusive + 1 {
+			emit()
+		}
+		step(1010) // the wait begins
+		emit()
+		step(1020) // goes on
+		s.sent(frame.AddCredit{Credit: 5, Channel: channelID("a")})
+		step(1050)
+		emit()
+		step(1060)
+		s.sent(frame.AddCredit{Credit: 1, Channel: channelID("a")})
+		step(1070)
+		if want := (recorder{{meter.Credit, 1, 1010, 1050}}); !slices.Equal(waits, want) {
+			t.Errorf("%d exclusive: waited %v, want %v", exclusive, waits, want)
+		}
+	}
+}
+
+// recorder keeps what an observer is told.
+type recorder []wait
+
+type wait struct {
+	reason   meter.Reason
+	channel  int
+	from, to meter.Time
+}
+
+func (r *recorder) Waited(reason meter.Reason, channel int, from, to meter.Time) {
+	*r = append(*r, wait{reason, channel, from, to})
+}
+
+// TestTaskEventsReachWhoListens: the task of the partition that they name, parsed; nobody else, and not after it has unsubscribed. What is no
+// event ends the connection.
+func TestTaskEventsReachWhoListens(t *testing.T) {
+	var events TaskEvents
+	s := stepServer(t, partition.NewRegistry(0))
+	s.conn.taskEvents = &events
+	var heard []frame.Event
+	events.Subscribe(partitionID(1), func(e frame.Event) { heard = append(heard, e) })
+	send := func(id int, event []byte) string {
+		s.sent(frame.TaskEventRequest{Event: event, Partition: partitionID(id), Channel: channelID("a")})
+		s.receive()
+		s.send()
+		var d frame.Decoder
+		answer := sentences(t, &d, s.peer.in.bytes)
+		s.peer.in.bytes = nil
+		return answer
+	}
+	event := frame.AppendEvent(nil, frame.CancelCheckpoint{ID: 7})
+	const nobody = "a: IllegalArgumentException: Task event receiver not found.\n"
+	if answer := send(1, event); answer != "" {
+		t.Errorf("answered %q", answer)
+	}
+	if answer := send(2, event); answer != nobody {
+		t.Errorf("answered %q", answer)
+	}
+	events.Unsubscribe(partitionID(1))
+	if answer := send(1, event); answer != nobody {
+		t.Errorf("answered %q", answer)
+	}
+	if want := []frame.Event{frame.CancelCheckpoint{ID: 7}}; !slices.Equal(heard, want) {
+		t.Errorf("heard %v, want %v", heard, want)
+	}
+	if answer := send(1, []byte{0, 0, 0}); !strings.HasPrefix(answer, "fatal: ") || !errors.Is(s.err, frame.ErrPeer) {
+		t.Errorf("answered %q, and the connection ended with %v", answer, s.err)
+	}
+}
+
+// TestReadersInLine: the line of readers against a slice.
+func TestReadersInLine(t *testing.T) {
+	var q fifo
+	var want []*viewReader
+	rng := rand.New(rand.NewPCG(3, 3))
+	for range 10_000 {
+		if rng.IntN(100) < 45+10*rng.IntN(2) {
+			r := &viewReader{}
+			q.push(r)
+			want = append(want, r)
+			continue
+		}
+		r, ok := q.pop()
+		if ok != (len(want) > 0) || ok && r != want[0] {
+			t.Fatalf("popped %p, %v", r, ok)
+		}
+		if ok {
+			want = want[1:]
+		}
+	}
+}
+
+// TestInbox: one signal for what came since it was empty, everything at once and in order, and nothing after the end.
+func TestInbox(t *testing.T) {
+	b := newInbox[int]()
+	signalled := func() bool {
+		select {
+		case <-b.wake:
+			return true
+		default:
+			return false
+		}
+	}
+	b.put(1)
+	b.put(2)
+	if !signalled() || signalled() {
+		t.Error("two notes in an empty inbox are one signal")
+	}
+	if got := b.take(); !slices.Equal(got, []int{1, 2}) {
+		t.Errorf("took %v", got)
+	}
+	if got := b.take(); len(got) != 0 || signalled() {
+		t.Errorf("took %v from an empty inbox", got)
+	}
+	b.put(3)
+	if !signalled() {
+		t.Error("no signal for a note in an inbox that was emptied")
+	}
+	if left := b.close(); !slices.Equal(left, []int{3}) {
+		t.Errorf("left %v", left)
+	}
+	if b.put(4) || len(b.take()) != 0 || signalled() {
+		t.Error("a closed inbox takes notes")
 	}
 }
 

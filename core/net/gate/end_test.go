@@ -17,7 +17,6 @@ import (
 	"xbench/core/net/partition"
 )
 
-
 func TestEndOfDataAndPartition(t *testing.T) {
 	f := newFixture(t, Options{Pool: memory(t, 8, 4), Channels: 2, Exclusive: 2, Floating: 1})
 	a, b := f.remote(0), f.remote(1)
