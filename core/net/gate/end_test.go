@@ -155,9 +155,66 @@ func TestCloseWakesTheTask(t *testing.T) {
 			if w := waits.Total(meter.Input); w.Count != 1 || w.Ns != int64(time.Second) {
 				t.Errorf("waited %+v, want once and a second", w)
 			}
-			closeAll()
+			closeAll() // waits for the other one
 			f.wantPosts("0 cancel")
 		})
+	}
+}
+
+// TestAvailability: one signal when there is something in an empty gate, none for what joins it, none for what comes behind the end.
+func TestAvailability(t *testing.T) {
+	for _, union := range []bool{false, true} {
+		f := newFixture(t, Options{Pool: memory(t, 16, 4), Channels: 2, Exclusive: 4, Floating: 1})
+		var g input = f
+		available := f.Available()
+		if union {
+			u := NewUnion(nil, nil, f.InputGate)
+			g, available = u, u.Available()
+		}
+		signalled := func() bool {
+			select {
+			case <-available:
+				return true
+			default:
+				return false
+			}
+		}
+		a, b := f.remote(0), f.remote(1)
+		f.arrive(a, buffer.DataBuffer, 4, 0, 0)
+		f.arrive(a, buffer.DataBuffer, 4, 1, 0)
+		f.arrive(b, buffer.DataBuffer, 4, 0, 0)
+		if !signalled() || signalled() {
+			t.Error("three buffers in an empty gate are one signal")
+		}
+		poll(t, g)
+		poll(t, g)
+		if signalled() {
+			t.Error("a signal for what was there")
+		}
+		poll(t, g)
+		wantNothing(t, g)
+		f.arrive(b, buffer.DataBuffer, 4, 1, 0)
+		if !signalled() {
+			t.Error("no signal for a buffer in a gate that was emptied")
+		}
+		poll(t, g)
+		wantNothing(t, g)
+		if n := len(available); n != 0 {
+			t.Errorf("%d signals are left", n)
+		}
+		f.arrive(a, buffer.EndOfPartition, 4, 2, 0)
+		f.arrive(b, buffer.EndOfPartition, 4, 2, 0)
+		if !signalled() {
+			t.Error("no signal for the end")
+		}
+		poll(t, g)
+		poll(t, g)
+		wantEnd(t, g)
+		f.arrive(a, buffer.EventBuffer, 4, 3, 0)
+		f.dataAvailable(1)
+		if signalled() {
+			t.Error("a signal behind the end")
+		}
 	}
 }
 
@@ -257,6 +314,9 @@ func TestErrorsOfLocalChannels(t *testing.T) {
 	wantChannelError(t, f, 1, &notFound)
 	var twice *partition.ConsumerError
 	wantChannelError(t, f, 2, &twice)
+	if queued, err := f.PrioritizeBarrier(0, 0); queued || err != nil {
+		t.Errorf("a local channel, where nothing is announced, let something past: %v, %v", queued, err)
+	}
 	out.emit(0, 4)
 	out.Fail(errors.New("the disk is full"))
 	var failed *partition.ProducerFailedError

@@ -43,6 +43,7 @@ type InputGate struct {
 
 	wake     chan struct{} // one slot: a signal, never data
 	nonEmpty func()        // set by a union before any channel is opened; called on the edge from nothing to something
+	closing  sync.Once
 
 	mu struct {
 		sync.Mutex
@@ -344,15 +345,14 @@ func (g *InputGate) Queued() (buffers, bytes int) {
 	return buffers, bytes
 }
 
-// Close releases every channel and the pool, and wakes the task. It is idempotent, and anybody may call it.
-func (g *InputGate) Close() {
+// Close releases every channel and the pool, and wakes the task. Anybody may call it, at any time; when it returns everything has gone home that
+// nobody holds, also if somebody else called it first.
+func (g *InputGate) Close() { g.closing.Do(g.close) }
+
+func (g *InputGate) close() {
 	g.mu.Lock()
-	first := !g.mu.closed
 	g.mu.closed = true
-	g.unlock(first)
-	if !first {
-		return
-	}
+	g.unlock(true)
 	for _, c := range g.channels {
 		if c != nil {
 			c.release()

@@ -187,6 +187,51 @@ func TestManyBuffersComeAndGo(t *testing.T) {
 	}
 }
 
+// TestUnionLosesNoWakeUp (FLINK-21992): several connections fill the gates of a union, whose task sleeps whenever it finds nothing.
+func TestUnionLosesNoWakeUp(t *testing.T) {
+	const gates, channels = 3, 2
+	buffers := int32(20 * rounds(1024))
+	p := memory(t, gates*2, 4)
+	var parts []*InputGate
+	for range gates {
+		f := newFixture(t, Options{Pool: p, Channels: channels, Floating: 1})
+		for i := range channels {
+			f.remote(i)
+		}
+		parts = append(parts, f.InputGate)
+	}
+	u := NewUnion(nil, nil, parts...)
+	var connections sync.WaitGroup
+	for _, g := range parts {
+		for _, c := range g.channels {
+			connections.Go(func() {
+				for n := range buffers {
+					c.(*RemoteChannel).OnBuffer(buffer.Unpooled([]byte{1}, buffer.EventBuffer), n, 0)
+				}
+				c.(*RemoteChannel).OnBuffer(buffer.Unpooled(endOfPartition, buffer.EndOfPartition), buffers, 0)
+			})
+		}
+	}
+	next := make([]int32, gates*channels)
+	for {
+		item, err := u.Next(t.Context())
+		if err == io.EOF {
+			break
+		}
+		if err != nil || item.Sequence != next[item.Channel] {
+			t.Fatalf("channel %d: got %d, %v; want %d", item.Channel, item.Sequence, err, next[item.Channel])
+		}
+		next[item.Channel]++
+		item.Buffer.Recycle()
+	}
+	connections.Wait()
+	for i, n := range next {
+		if n != buffers+1 {
+			t.Errorf("channel %d: %d of %d", i, n, buffers+1)
+		}
+	}
+}
+
 // TestManyLocalChannels (Flink: LocalInputChannelTest.testConcurrentConsumeMultiplePartitions): producers write to consumers of the same process,
 // each producer to all, with pools of one segment per consumer and one to spare.
 func TestManyLocalChannels(t *testing.T) {
