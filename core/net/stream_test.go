@@ -47,7 +47,7 @@ func tcpPair(t *testing.T, o Options) (stream, *net.TCPConn) {
 // TestFrameTimerForgetsAFrameThatCameWhole: a receiver that had to wait for the rest of one frame, and since then never had to wait again, has a peer
 // as good as any, however long ago that was.
 func TestFrameTimerForgetsAFrameThatCameWhole(t *testing.T) {
-	const limit = 200 * time.Millisecond
+	const limit = 500 * time.Millisecond
 	s, far := tcpPair(t, Options{Clock: still, FrameTimeout: limit})
 	s.(*tcpStream).timer.wait(1) // as when the first frame had to be waited for
 	if _, err := far.Write(make([]byte, 10)); err != nil {
@@ -58,7 +58,7 @@ func TestFrameTimerForgetsAFrameThatCameWhole(t *testing.T) {
 			t.Fatalf("frame %d: %v", k, err)
 		}
 		if k == 5 {
-			time.Sleep(2 * limit)
+			time.Sleep(limit + limit/4)
 		}
 	}
 }
