@@ -89,10 +89,24 @@ func (c *clientConn) open(ch *gate.RemoteChannel, id frame.ResultPartitionID, su
 
 // post is what channels call to have their messages written.
 func (c *clientConn) post(ch *gate.RemoteChannel, what gate.Intent) {
-	if what == gate.CancelRequest {
+	switch what {
+	case gate.CancelRequest:
 		c.forget(ch)
+	case gate.AcknowledgeRecords:
+		c.acknowledge(ch)
+		return
 	}
 	c.inbox.put(intent{kind: kindChannel, channel: ch, what: what})
+}
+
+// acknowledge leaves its note ahead of the channel's cancel, or not at all: it is written also if the channel is released by then, and behind a
+// cancel the producer would not know what it is about.
+func (c *clientConn) acknowledge(ch *gate.RemoteChannel) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.mu.requests[ch.ID()] != nil {
+		c.inbox.put(intent{kind: kindChannel, channel: ch, what: gate.AcknowledgeRecords})
+	}
 }
 
 func (c *clientConn) forget(ch *gate.RemoteChannel) {

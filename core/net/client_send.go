@@ -62,7 +62,8 @@ func (s *clientSender) append(n *intent) {
 }
 
 func (s *clientSender) tell(ch *gate.RemoteChannel, what gate.Intent) {
-	if what != gate.CancelRequest && ch.IsReleased() {
+	// A task that acknowledges and leaves at once has not deserted: see acknowledge.
+	if what != gate.CancelRequest && what != gate.AcknowledgeRecords && ch.IsReleased() {
 		return
 	}
 	switch what {
