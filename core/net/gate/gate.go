@@ -42,7 +42,7 @@ type InputGate struct {
 	decompressor *buffer.Decompressor // the task's; nil until something is compressed
 
 	wake     chan struct{} // one slot: a signal, never data
-	nonEmpty func()        // set by a union before any channel is opened; called on the edge from nothing to something
+	nonEmpty func(urgent)  // set by a union before any channel is opened; called on the edge from nothing to something, and to priority
 	closing  sync.Once
 
 	mu struct {
@@ -120,7 +120,7 @@ func (g *InputGate) install(i int, c channel) error {
 func (g *InputGate) dataAvailable(i int) {
 	g.mu.Lock()
 	edge := !g.mu.closed && !g.mu.ended[i] && g.mu.ready.push(i)
-	g.unlock(edge)
+	g.unlock(edge, false)
 }
 
 // priorityAvailable is called by channel i, with no lock held, when an event with priority is at its head. One that was
@@ -132,7 +132,7 @@ func (g *InputGate) priorityAvailable(i int, sequence int32) {
 	if !g.mu.closed && !g.mu.ended[i] && !old {
 		edge = g.mu.ready.pushPriority(i)
 	}
-	g.unlock(edge)
+	g.unlock(edge, true)
 }
 
 // priorityForced puts channel i among those with priority whatever was polled of it before: an event that was announced has become one with
@@ -143,17 +143,20 @@ func (g *InputGate) priorityForced(i int) {
 	if !g.mu.closed && !g.mu.ended[i] {
 		edge = g.mu.ready.pushPriority(i)
 	}
-	g.unlock(edge)
+	g.unlock(edge, true)
 }
 
-func (g *InputGate) unlock(wake bool) {
+// urgent says that what there is to poll has priority.
+type urgent bool
+
+func (g *InputGate) unlock(wake bool, u urgent) {
 	g.mu.Unlock()
 	if !wake {
 		return
 	}
 	signal(g.wake)
 	if g.nonEmpty != nil {
-		g.nonEmpty()
+		g.nonEmpty(u)
 	}
 }
 
@@ -170,35 +173,41 @@ func (g *InputGate) Poll() (item Item, ok bool, err error) {
 	return item, ok, err
 }
 
-// poll is Poll, and says whether the gate has more now.
-func (g *InputGate) poll() (item Item, more, ok bool, err error) {
+// rest is what a gate has behind what was polled.
+type rest struct {
+	more bool
+	urgent
+}
+
+// poll is Poll, and says what the gate has behind it.
+func (g *InputGate) poll() (item Item, r rest, ok bool, err error) {
 	for {
 		i, ok, err := g.nextReady()
 		if !ok || err != nil {
 			if g.sizing != nil {
 				g.sizing.throughput.pause(g.o.Clock())
 			}
-			return Item{}, false, false, err
+			return Item{}, rest{}, false, err
 		}
 		a, chMore, priority, ok, err := g.channels[i].poll()
 		if err != nil {
-			return Item{}, false, false, g.channelError(i, err)
+			return Item{}, rest{}, false, g.channelError(i, err)
 		}
 		if !ok {
 			continue
 		}
-		more, err := g.polled(i, a, chMore, priority)
+		r, err := g.polled(i, a, chMore, priority)
 		if err != nil {
 			a.buf.Recycle()
-			return Item{}, false, false, &ChannelError{Channel: i, Err: err}
+			return Item{}, rest{}, false, &ChannelError{Channel: i, Err: err}
 		}
 		if a, err = g.decompress(i, a); err != nil {
-			return Item{}, false, false, err
+			return Item{}, rest{}, false, err
 		}
 		if g.sizing != nil {
 			g.debloat(a.buf.Len())
 		}
-		return Item{Channel: i, Buffer: a.buf, Sequence: a.sequence}, more, true, nil
+		return Item{Channel: i, Buffer: a.buf, Sequence: a.sequence}, r, true, nil
 	}
 }
 
@@ -226,7 +235,7 @@ func (g *InputGate) nextReady() (i int, ok bool, err error) {
 }
 
 // polled keeps the books after a came from channel i: who goes on, and which channels have ended.
-func (g *InputGate) polled(i int, a arrival, more, priority bool) (gateMore bool, err error) {
+func (g *InputGate) polled(i int, a arrival, more, priority bool) (r rest, err error) {
 	t := a.buf.Type()
 	g.mu.Lock()
 	g.mu.arrived.count(g.channels[i], a.buf.Len())
@@ -253,12 +262,13 @@ func (g *InputGate) polled(i int, a arrival, more, priority bool) (gateMore bool
 			g.mu.ready.push(i)
 		}
 	}
-	gateMore = !g.mu.ready.empty() || g.mu.endedCount == len(g.channels)
+	r.more = !g.mu.ready.empty() || g.mu.endedCount == len(g.channels)
+	r.urgent = urgent(g.mu.ready.priority.count > 0)
 	g.mu.Unlock()
 	if t == buffer.EndOfPartition && err == nil {
 		g.channels[i].release()
 	}
-	return gateMore, err
+	return r, err
 }
 
 // Next takes the next buffer and waits for one until ctx ends. At the end of all channels err is io.EOF. A buffer that is there is
@@ -352,7 +362,7 @@ func (g *InputGate) Close() { g.closing.Do(g.close) }
 func (g *InputGate) close() {
 	g.mu.Lock()
 	g.mu.closed = true
-	g.unlock(true)
+	g.unlock(true, false)
 	for _, c := range g.channels {
 		if c != nil {
 			c.release()

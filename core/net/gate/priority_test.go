@@ -83,6 +83,31 @@ func TestChannelWithPriorityGoesFirst(t *testing.T) {
 	wantNothing(t, f)
 }
 
+// TestGateWithPriorityGoesFirst: in a union as well, as long as it has events with priority, and the gate keeps its one place.
+func TestGateWithPriorityGoesFirst(t *testing.T) {
+	p := memory(t, 32, 4)
+	a := newFixture(t, Options{Pool: p, Channels: 1, Exclusive: 4, Floating: 1})
+	b := newFixture(t, Options{Pool: p, Channels: 2, Exclusive: 4, Floating: 1})
+	u := NewUnion(nil, nil, a.InputGate, b.InputGate)
+	a0, b0, b1 := a.remote(0), b.remote(0), b.remote(1)
+	for n := range int32(3) {
+		a.arrive(a0, buffer.DataBuffer, 4, n, 0)
+		b.arrive(b0, buffer.DataBuffer, 4, n, 0)
+	}
+	b.arrive(b0, buffer.PrioritizedEvent, 4, 3, 0)
+	b.arrive(b1, buffer.PrioritizedEvent, 4, 0, 0)
+	b.arrive(b1, buffer.PrioritizedEvent, 4, 1, 0)
+	got := []string{}
+	for range 9 {
+		item := poll(t, u)
+		got = append(got, fmt.Sprintf("%d:%d", item.Channel, item.Sequence))
+	}
+	if want := []string{"1:3", "2:0", "2:1", "0:0", "1:0", "0:1", "1:1", "0:2", "1:2"}; !slices.Equal(got, want) {
+		t.Errorf("polled %v, want %v", got, want)
+	}
+	wantNothing(t, u)
+}
+
 // TestLateNoticeOfPriorityIsIgnored (FLINK-19681): the notice of an event that was polled in the meantime gives the channel no second turn with
 // priority. Sequence numbers wrap, so "in the meantime" is a difference and no comparison.
 func TestLateNoticeOfPriorityIsIgnored(t *testing.T) {

@@ -39,7 +39,7 @@ func NewUnion(clock meter.Clock, waits meter.Observer, gates ...*InputGate) *Uni
 		for range g.Channels() {
 			u.ofGate = append(u.ofGate, int32(k))
 		}
-		g.nonEmpty = func() { u.dataAvailable(k) }
+		g.nonEmpty = func(p urgent) { u.dataAvailable(k, p) }
 	}
 	return u
 }
@@ -47,14 +47,23 @@ func NewUnion(clock meter.Clock, waits meter.Observer, gates ...*InputGate) *Uni
 // Channels is how many channels all the gates have.
 func (u *UnionGate) Channels() int { return len(u.ofGate) }
 
-// dataAvailable is called by gate k, with no lock held, when it has something.
-func (u *UnionGate) dataAvailable(k int) {
-	u.mu.Lock()
-	edge := !u.mu.done[k] && u.mu.ready.push(k)
-	u.mu.Unlock()
-	if edge {
+// dataAvailable is called by gate k, with no lock held, when it has something. A gate with priority goes ahead of the others (R8.1 c).
+func (u *UnionGate) dataAvailable(k int, p urgent) {
+	if u.push(k, p) {
 		signal(u.wake)
 	}
+}
+
+func (u *UnionGate) push(k int, p urgent) (edge bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	switch {
+	case u.mu.done[k]:
+		return false
+	case bool(p):
+		return u.mu.ready.pushPriority(k)
+	}
+	return u.mu.ready.push(k)
 }
 
 // Poll takes the next buffer if there is one now. At the end of all gates err is io.EOF.
@@ -70,13 +79,13 @@ func (u *UnionGate) Poll() (item Item, ok bool, err error) {
 		if !some {
 			return Item{}, false, nil
 		}
-		item, more, ok, err := u.gates[k].poll()
+		item, rest, ok, err := u.gates[k].poll()
 		if err == io.EOF {
 			u.end(k)
 			continue
 		}
-		if more || err != nil { // after an error too: the gate's other channels go on
-			u.again(k)
+		if rest.more || err != nil { // after an error too: the gate's other channels go on
+			u.push(k, rest.urgent) // the task is polling, so nobody needs to be woken
 		}
 		if err != nil {
 			return Item{}, false, u.renumber(k, err)
@@ -94,13 +103,6 @@ func (u *UnionGate) renumber(k int, err error) error {
 		return &ChannelError{Channel: of.Channel + u.offset[k], Err: of.Err}
 	}
 	return err
-}
-
-// again puts gate k, which has more, at the tail. The task is polling, so nobody needs to be woken.
-func (u *UnionGate) again(k int) {
-	u.mu.Lock()
-	u.mu.ready.push(k)
-	u.mu.Unlock()
 }
 
 func (u *UnionGate) end(k int) {
