@@ -11,7 +11,7 @@ import (
 	"xbench/core/net/frame"
 )
 
-// content is an event that arrives.
+// arriveEvent is an event that arrives, in a buffer of any type.
 func (f *fixture) arriveEvent(c *RemoteChannel, e frame.Event, kind buffer.DataType, sequence int32) {
 	c.OnBuffer(buffer.Unpooled(frame.AppendEvent(nil, e), kind), sequence, 0)
 }

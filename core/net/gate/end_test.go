@@ -218,7 +218,7 @@ func TestAvailability(t *testing.T) {
 	}
 }
 
-// TestNextPrefersABufferToTheEndOfItsContext.
+// TestNextPrefersABufferToTheEndOfItsContext: one that was there before, and one that comes together with that end.
 func TestNextPrefersABufferToTheEndOfItsContext(t *testing.T) {
 	f := newFixture(t, Options{Pool: memory(t, 8, 4), Channels: 1, Exclusive: 2, Floating: 1})
 	ch := f.remote(0)
@@ -310,8 +310,7 @@ func TestErrorsOfLocalChannels(t *testing.T) {
 	f.OpenLocal(1, registry, partitionID(1), 0)
 	f.OpenLocal(2, registry, partitionID(0), 0)
 	var notFound *partition.NotFoundError
-	wantNothingBut(t, f, 0) // the first has nothing yet; it was looked at
-	wantChannelError(t, f, 1, &notFound)
+	wantChannelError(t, f, 1, &notFound) // the first one has nothing yet
 	var twice *partition.ConsumerError
 	wantChannelError(t, f, 2, &twice)
 	if queued, err := f.PrioritizeBarrier(0, 0); queued || err != nil {
@@ -325,14 +324,6 @@ func TestErrorsOfLocalChannels(t *testing.T) {
 		t.Errorf("the cause is %v", failed.Cause)
 	}
 	wantNothing(t, f)
-}
-
-// wantNothingBut wants that nothing can be polled before the errors of other channels than i; it only reads.
-func wantNothingBut(t *testing.T, f *fixture, i int) {
-	t.Helper()
-	if n, _ := f.channels[i].queued(); n != 0 {
-		t.Errorf("channel %d has %d", i, n)
-	}
 }
 
 // TestLocalChannelWaitsForItsPartition, and gets what was written before it was registered.
@@ -401,7 +392,7 @@ func TestLocalChannelsPassOn(t *testing.T) {
 	}
 }
 
-// TestGateNeedsChannels, and an amount of memory that exists.
+// TestGateRefusesNonsense, and gives channels fewer buffers of their own where it may not insist on more.
 func TestGateRefusesNonsense(t *testing.T) {
 	p := memory(t, 4, 4)
 	for _, o := range []Options{{Channels: 0}, {Channels: 1, Exclusive: -1}, {Channels: 1, Floating: -1}} {

@@ -133,24 +133,15 @@ func TestLateNoticeOfPriorityIsIgnored(t *testing.T) {
 			}
 			f.arrive(quiet, buffer.DataBuffer, 4, 0, 0)
 			f.priorityAvailable(1, c.notice)
-			f.mu0(func() {
-				if got := f.InputGate.mu.ready.place[1] == absent; got != c.ignored {
-					t.Errorf("ignored: %v, want %v", got, c.ignored)
-				}
-			})
+			if got := f.InputGate.mu.ready.place[1] == absent; got != c.ignored {
+				t.Errorf("ignored: %v, want %v", got, c.ignored)
+			}
 			if item := poll(t, f); item.Channel != 0 {
 				t.Errorf("polled channel %d", item.Channel)
 			}
 			wantNothing(t, f)
 		})
 	}
-}
-
-// mu0 runs f under the gate's lock.
-func (f *fixture) mu0(do func()) {
-	f.InputGate.mu.Lock()
-	defer f.InputGate.mu.Unlock()
-	do()
 }
 
 // TestSequenceNumbersWrap: the number after the largest int32 is the smallest.
