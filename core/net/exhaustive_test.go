@@ -45,14 +45,14 @@ type world struct {
 	gates    []*gate.InputGate
 	up, down *wire
 
-	wrote, got   []int // data buffers per channel
-	sent         []int // data frames that the server wrote
-	granted      []int // credit that the server has taken note of
-	held         []gate.Item
-	blocked      []bool // the barrier came, and is not resumed
-	cancelled    []bool
-	barrierSent  bool
-	upAt, downAt int // how far the wires were looked at
+	wrote, got  []int // data buffers per channel
+	sent        []int // data frames that the server wrote
+	granted     []int // credit that the server has taken note of
+	held        []gate.Item
+	blocked     []bool // the barrier came, and is not resumed
+	cancelled   []bool
+	barrierSent bool
+	downAt      int // how far the wire to the client was looked at
 }
 
 func newWorld(s scene) (*world, error) {
