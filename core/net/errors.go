@@ -37,6 +37,18 @@ func transportText(text, peer string, cause error) string {
 	return fmt.Sprintf("%s (connection to %s): %v", text, peer, cause)
 }
 
+// FloodError says that a peer sends requests and does not read what comes of them: its connection ends.
+type FloodError struct {
+	Peer  string
+	Notes int // requests that wait
+}
+
+func (e *FloodError) Error() string {
+	return fmt.Sprintf("peer %s does not read, and has %d requests waiting", e.Peer, e.Notes)
+}
+
+func (e *FloodError) Unwrap() error { return frame.ErrPeer }
+
 // RemoteError is an ErrorResponse: what the producer says went wrong there.
 type RemoteError struct {
 	Class   string // Java class of the throwable

@@ -35,6 +35,13 @@ func (b *inbox[T]) put(n T) bool {
 	return true
 }
 
+// len is how many notes nobody has taken.
+func (b *inbox[T]) len() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.mu.notes)
+}
+
 // close refuses notes from now on and returns those that nobody took.
 func (b *inbox[T]) close() []T {
 	b.mu.Lock()

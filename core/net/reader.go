@@ -22,6 +22,7 @@ type viewReader struct {
 	sub           int
 	view          *partition.View // nil until the partition is there
 	budget        credit.Budget
+	size          int         // of buffers, in bytes, as the consumer asked for; 0: it did not
 	zeroExclusive bool        // the consumer has no buffers of its own for this channel
 	queued        bool        // in the sender's FIFO
 	closed        bool        // cancelled or failed: nothing is sent any more

@@ -16,6 +16,10 @@ import (
 // requestBytes bounds a request's frame. All but task events are below 100 bytes.
 const requestBytes = 1 << 20
 
+// notesMax bounds what waits for the sender. A peer that sends requests and does not read what comes keeps the sender from taking any; a well-behaved
+// one has a few outstanding per channel, and 32,768 channels at most.
+const notesMax = 1 << 18
+
 // errClosedByPeer is the regular end: the consumer said so, or closed the connection between two frames.
 var errClosedByPeer = errors.New("connection closed by the consumer")
 
@@ -35,6 +39,9 @@ type serverReceiver struct {
 
 // receiveOnce reads what is there and handles every whole message.
 func (s *serverReceiver) receiveOnce() error {
+	if n := s.conn.inbox.len(); n > notesMax {
+		return &FloodError{Peer: s.conn.peer, Notes: n}
+	}
 	if s.have == len(s.in) {
 		larger := make([]byte, max(4<<10, 2*len(s.in)))
 		copy(larger, s.in[:s.have])

@@ -64,6 +64,9 @@ func (s *serverSender) apply(n note) {
 		if r.zeroExclusive {
 			r.view.ReturnEmptyBuffers()
 		}
+		if r.size > 0 { // asked for before the partition was there
+			_ = r.view.SetBufferSize(r.size)
+		}
 		if r.closed { // cancelled while it waited for its partition
 			r.view.Release()
 		}
@@ -89,8 +92,9 @@ func (s *serverSender) apply(n note) {
 		}
 		return
 	case noteBufferSize:
+		r.size = int(n.n)
 		if r.view != nil {
-			_ = r.view.SetBufferSize(int(n.n)) // a hint
+			_ = r.view.SetBufferSize(r.size) // a hint
 		}
 		return
 	}
