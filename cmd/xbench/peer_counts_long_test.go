@@ -9,5 +9,5 @@ import "time"
 const (
 	peerRecordsFast = 10_000_000
 	peerRecords     = 1_000_000
-	peerSlow        = 2 * time.Microsecond
+	peerSlow        = time.Microsecond
 )
