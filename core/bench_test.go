@@ -1,124 +1,166 @@
 package core
 
 import (
-	"encoding/binary"
-	"errors"
+	"crypto/tls"
 	"fmt"
-	"io"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 )
 
-// BenchmarkNetworkThroughput is Flink's StreamNetworkThroughputBenchmark: writers that send framed longs of 12 bytes round robin, one
-// connection, one reader with a gate per writer that checks every value. One operation is one record.
+// network is the shape of a benchmark: one partition per writer, one reader with a gate per writer, one connection between two exchanges of one
+// process. These are Flink's own network benchmarks with Flink's parameters.
+type network struct {
+	name              string
+	writers, channels int
+	timeout           time.Duration
+	size              int // payload in bytes; 0: 8, a long
+	to                target
+	tls               bool
+}
+
+// target is where a writer's records go.
+type target uint8
+
+const (
+	roundRobin target = iota // to the channels in turn
+	everybody                // each to all channels
+	skewed                   // one to each channel, and then all to channel 0
+)
+
+var networks = []network{
+	{name: "4x100/100ms", writers: 4, channels: 100, timeout: 100 * time.Millisecond},
+	{name: "4x1000/1ms", writers: 4, channels: 1000, timeout: time.Millisecond},
+	{name: "4x1000/100ms", writers: 4, channels: 1000, timeout: 100 * time.Millisecond},
+	{name: "1x1/100ms", writers: 1, channels: 1, timeout: 100 * time.Millisecond},
+	{name: "1x100/100ms", writers: 1, channels: 100, timeout: 100 * time.Millisecond},
+	{name: "4x100/100ms/1KiB", writers: 4, channels: 100, timeout: 100 * time.Millisecond, size: 1 << 10},
+	{name: "4x100/100ms/broadcast", writers: 4, channels: 100, timeout: 100 * time.Millisecond, to: everybody},
+	{name: "10x1000/1ms/skew", writers: 10, channels: 1000, timeout: time.Millisecond, to: skewed},
+	{name: "4x100/100ms/TLS", writers: 4, channels: 100, timeout: 100 * time.Millisecond, tls: true},
+	{name: "4x1000/100ms/TLS", writers: 4, channels: 1000, timeout: 100 * time.Millisecond, tls: true},
+}
+
+// BenchmarkNetworkThroughput is Flink's StreamNetworkThroughputBenchmark, with its broadcasting and its skewed variant. One operation is one
+// record that a writer emits; the reader checks every value of every channel. The clock runs from the first record to the last end of data, and
+// the processor time is that of the whole process.
 func BenchmarkNetworkThroughput(b *testing.B) {
-	for _, c := range []struct {
-		writers, channels int
-		timeout           time.Duration
-	}{
-		{4, 100, 100 * time.Millisecond},
-		{4, 1000, time.Millisecond},
-		{4, 1000, 100 * time.Millisecond},
-		{1, 1, 100 * time.Millisecond},
-		{1, 100, 100 * time.Millisecond},
-	} {
-		b.Run(fmt.Sprintf("%dx%d/%v", c.writers, c.channels, c.timeout), func(b *testing.B) {
-			benchmarkLongs(b, c.writers, c.channels, c.timeout)
-		})
+	for _, n := range networks {
+		b.Run(n.name, n.throughput)
 	}
 }
 
-func benchmarkLongs(b *testing.B, writers, channels int, timeout time.Duration) {
-	segments := max(2048, writers*channels*4)
-	out, err := Open(Options{Listen: "127.0.0.1:0", Segments: segments})
-	if err != nil {
-		b.Fatal(err)
-	}
-	in, err := Open(Options{Segments: segments})
-	if err != nil {
-		b.Fatal(err)
-	}
-	gates := make([][]Input, writers)
-	for w := range gates {
-		for ch := range channels {
-			gates[w] = append(gates[w], Input{Address: out.Addr(), Partition: partitionID(w), Subpartition: ch})
-		}
-	}
-	var outputs []*Writer
-	for k := range writers {
-		w, err := out.NewWriter(b.Context(), WriterOptions{Partition: partitionID(k), Subpartitions: channels, BufferTimeout: timeout})
-		if err != nil {
-			b.Fatal(err)
-		}
-		outputs = append(outputs, w)
-	}
-	r, err := in.NewReader(b.Context(), ReaderOptions{Gates: gates})
-	if err != nil {
-		b.Fatal(err)
-	}
-	records := max(b.N/writers, 1)
-	var before syscall.Rusage
-	syscall.Getrusage(syscall.RUSAGE_SELF, &before)
+func (n network) throughput(b *testing.B) {
+	out, in := n.open(b)
+	writers, r := n.connect(b, out, in)
+	records := max(b.N/n.writers, 1)
 	b.ReportAllocs()
 	b.ResetTimer()
+	cpu := processCPU()
 	var tasks sync.WaitGroup
-	for _, w := range outputs {
+	for _, w := range writers {
 		tasks.Go(func() {
 			defer w.Close()
-			ch := 0
-			for i := range records {
-				if err := w.EmitLong(ch, int64(i)); err != nil {
-					b.Error(err)
-					return
-				}
-				if ch++; ch == channels {
-					ch = 0
-				}
-			}
-			if err := w.End(); err != nil {
+			if err := n.write(w, records); err != nil {
 				b.Error(err)
 			}
 		})
 	}
-	next := make([]int64, r.Channels())
-	for i := range next {
-		next[i] = int64(i % channels)
-	}
-	for {
-		a, err := r.Advance(b.Context())
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			b.Fatal(err)
-		}
-		want := next[a.Channel]
-		for {
-			p, ok, err := r.Next()
-			if err != nil {
-				b.Fatal(err)
-			}
-			if !ok {
-				break
-			}
-			if got := int64(binary.BigEndian.Uint64(p)); got != want {
-				b.Fatalf("channel %d: got %d, want %d", a.Channel, got, want)
-			}
-			want += int64(channels)
-		}
-		next[a.Channel] = want
+	if err := n.read(b.Context(), r); err != nil {
+		b.Fatal(err)
 	}
 	b.StopTimer()
+	total := float64(n.writers * records)
+	b.ReportMetric(total/float64(b.Elapsed().Nanoseconds())*1e6, "records/ms")
+	b.ReportMetric(float64(processCPU()-cpu)/total, "cpu-ns/record")
 	tasks.Wait()
-	var after syscall.Rusage
-	syscall.Getrusage(syscall.RUSAGE_SELF, &after)
-	cpu := float64(after.Utime.Nano() + after.Stime.Nano() - before.Utime.Nano() - before.Stime.Nano())
-	b.ReportMetric(float64(writers*records)/float64(b.Elapsed().Milliseconds()), "records/ms")
-	b.ReportMetric(cpu/float64(writers*records), "cpu-ns/record")
 	r.Close()
-	if err := errors.Join(in.Close(), out.Close()); err != nil {
-		b.Error(err)
+}
+
+// open makes both ends with the buffers of Flink's benchmark: 4 a channel, at least 2048, of 32 KiB.
+func (n network) open(b *testing.B) (out, in *Exchange) {
+	o := Options{Segments: max(DefaultSegments, n.writers*n.channels*4)}
+	if n.tls {
+		o.TLS = mutualTLS(b)
 	}
+	in = open(b, o)
+	o.Listen = "127.0.0.1:0"
+	return open(b, o), in
+}
+
+func (n network) connect(b *testing.B, out, in *Exchange) ([]*Writer, *Reader) {
+	var gates [][]Input
+	var writers []*Writer
+	for w := range n.writers {
+		gates = append(gates, inputs(out.Addr(), w, n.channels))
+		writers = append(writers, newWriter(b, out, WriterOptions{
+			Partition: partitionID(w), Subpartitions: n.channels, BufferTimeout: n.timeout, Broadcast: n.to == everybody,
+		}))
+	}
+	return writers, newReader(b, in, gates...)
+}
+
+// BenchmarkNetworkLatency is Flink's networkLatency1to1: one operation is 100 records, a flush, and the wait until all of them are read.
+func BenchmarkNetworkLatency(b *testing.B) {
+	const records = 100
+	n := network{writers: 1, channels: 1, timeout: 10 * time.Millisecond}
+	out, in := n.open(b)
+	writers, r := n.connect(b, out, in)
+	w := writers[0]
+	rounds := make(chan struct{}, 1)
+	b.ReportAllocs()
+	b.ResetTimer()
+	cpu := processCPU()
+	var task sync.WaitGroup
+	task.Go(func() {
+		defer w.Close()
+		for round := range b.N {
+			for i := range records {
+				if err := w.EmitLong(0, int64(round*records+i)); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+			w.FlushAll()
+			w.Idle()
+			<-rounds
+		}
+		if err := w.End(); err != nil {
+			b.Error(err)
+		}
+	})
+	c := newCheck(n)
+	err := c.read(b.Context(), r, func(total uint64) {
+		if total%records == 0 {
+			rounds <- struct{}{}
+		}
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.StopTimer()
+	b.ReportMetric(float64(processCPU()-cpu)/float64(b.N), "cpu-ns/op")
+	task.Wait()
+	r.Close()
+}
+
+// processCPU is the user and system time of this process so far, in nanoseconds.
+func processCPU() int64 {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		panic(fmt.Sprintf("getrusage of this process: %v", err))
+	}
+	return u.Utime.Nano() + u.Stime.Nano()
+}
+
+// mutualTLS is one certificate for both ends, in TLS 1.3 with AES-GCM where the processor has instructions for it.
+func mutualTLS(tb testing.TB) *tls.Config {
+	tb.Helper()
+	dir := tb.TempDir()
+	config, err := selfSigned(dir)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return config
 }
