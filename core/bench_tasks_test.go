@@ -34,16 +34,20 @@ func (n network) writeLongs(w *Writer, records int) error {
 	}
 	ch := 0
 	for i := range turns {
-		if err := w.EmitLong(ch, int64(i)); err != nil {
-			return err
+		if !w.PutLong(ch, int64(i)) {
+			if err := w.EmitLong(ch, int64(i)); err != nil {
+				return err
+			}
 		}
 		if ch++; ch == n.channels {
 			ch = 0
 		}
 	}
 	for i := turns; i < records; i++ {
-		if err := w.EmitLong(0, int64(i)); err != nil {
-			return err
+		if !w.PutLong(0, int64(i)) {
+			if err := w.EmitLong(0, int64(i)); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -136,12 +140,16 @@ func (c *check) step(channel int) uint64 {
 // buffer checks the records of one buffer.
 func (c *check) buffer(r *Reader, channel int) (records uint64, err error) {
 	want, step := c.next[channel], c.step(channel)
+	var run serde.Run
 	for {
-		p, ok, err := r.Next()
-		if !ok || err != nil {
-			c.next[channel] = want
-			return records, err
+		p, rest := run.Next()
+		if p == nil {
+			if p, rest, err = r.NextRun(run); p == nil {
+				c.next[channel] = want
+				return records, err
+			}
 		}
+		run = rest
 		if got := binary.BigEndian.Uint64(p); got != want || c.size > 0 && binary.BigEndian.Uint64(p[c.size-8:]) != want {
 			return records, fmt.Errorf("channel %d: got %d, want %d", channel, got, want)
 		}

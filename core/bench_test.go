@@ -35,11 +35,11 @@ var networks = []network{
 	{name: "4x1000/100ms", writers: 4, channels: 1000, timeout: 100 * time.Millisecond},
 	{name: "1x1/100ms", writers: 1, channels: 1, timeout: 100 * time.Millisecond},
 	{name: "1x100/100ms", writers: 1, channels: 100, timeout: 100 * time.Millisecond},
-	{name: "4x100/100ms/1KiB", writers: 4, channels: 100, timeout: 100 * time.Millisecond, size: 1 << 10},
-	{name: "4x100/100ms/broadcast", writers: 4, channels: 100, timeout: 100 * time.Millisecond, to: everybody},
-	{name: "10x1000/1ms/skew", writers: 10, channels: 1000, timeout: time.Millisecond, to: skewed},
-	{name: "4x100/100ms/TLS", writers: 4, channels: 100, timeout: 100 * time.Millisecond, tls: true},
-	{name: "4x1000/100ms/TLS", writers: 4, channels: 1000, timeout: 100 * time.Millisecond, tls: true},
+	{name: "4x100-1KiB/100ms", writers: 4, channels: 100, timeout: 100 * time.Millisecond, size: 1 << 10},
+	{name: "4x100-broadcast/100ms", writers: 4, channels: 100, timeout: 100 * time.Millisecond, to: everybody},
+	{name: "10x1000-skew/1ms", writers: 10, channels: 1000, timeout: time.Millisecond, to: skewed},
+	{name: "4x100-TLS/100ms", writers: 4, channels: 100, timeout: 100 * time.Millisecond, tls: true},
+	{name: "4x1000-TLS/100ms", writers: 4, channels: 1000, timeout: 100 * time.Millisecond, tls: true},
 }
 
 // BenchmarkNetworkThroughput is Flink's StreamNetworkThroughputBenchmark, with its broadcasting and its skewed variant. One operation is one

@@ -270,6 +270,22 @@ func (r *Reader) Next() (payload []byte, ok bool, err error) {
 	return nil, false, nil
 }
 
+// NextRun is Next for a hot loop, see serde.Deserializer.NextRun: the next record of what Advance found, and the run of those behind it. done is what is
+// left of the run before, the zero Run at first. Payload nil: there is no further one, and the buffer has gone home.
+func (r *Reader) NextRun(done serde.Run) (payload []byte, behind serde.Run, err error) {
+	if r.current == nil {
+		return nil, serde.Run{}, nil
+	}
+	if payload, behind, err = r.current.NextRun(done); payload != nil {
+		return payload, behind, nil
+	}
+	r.release()
+	if err != nil {
+		err = &gate.ChannelError{Channel: r.channel, Err: err}
+	}
+	return nil, serde.Run{}, err
+}
+
 // drop skips the rest of the current buffer.
 func (r *Reader) drop() {
 	for r.current != nil {

@@ -185,6 +185,10 @@ func (w *Writer) EmitTo(ch int, r serde.Record) error {
 	return w.emitFramed(ch)
 }
 
+// PutLong is EmitLong where nothing but writing the record is to be done, for a hot loop: the compiler inlines it, which saves as much as the
+// record costs. False: nothing happened, and EmitLong will do it, for it has a buffer to begin or to end, or to flush.
+func (w *Writer) PutLong(ch int, v int64) bool { return !w.always && w.part.PutLong(ch, v) }
+
 // EmitLong sends a record of 8 bytes, big-endian, to one subpartition: EmitTo without the indirections.
 func (w *Writer) EmitLong(ch int, v int64) error {
 	const n = serde.LengthSize + 8

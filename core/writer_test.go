@@ -1,6 +1,7 @@
 package core
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -259,6 +260,65 @@ func TestBroadcastAmongRecords(t *testing.T) {
 		want := []string{fmt.Sprintf("0 for %d", ch), "0 for all", fmt.Sprintf("1 for %d", ch), "1 for all", fmt.Sprintf("2 for %d", ch), "2 for all"}
 		if !slices.Equal(got.payloads[ch], want) {
 			t.Errorf("channel %d: %v, want %v", ch, got.payloads[ch], want)
+		}
+	}
+}
+
+// PutLong does what EmitLong would, or nothing: an idle task, an open flush, no buffer, one that would be full, a writer that sends every record.
+func TestPutLong(t *testing.T) {
+	for _, timeout := range []time.Duration{FlushNever, FlushAlways} {
+		t.Run(fmt.Sprint(timeout), func(t *testing.T) {
+			x := open(t, Options{Segments: 64, SegmentSize: 40}) // a buffer is full with the fourth record, which spans
+			w := newWriter(t, x, WriterOptions{Subpartitions: 1, BufferTimeout: timeout})
+			defer w.Close()
+			r := newReader(t, x, inputs("", 0, 1))
+			defer r.Close()
+			if w.PutLong(0, 0) {
+				t.Fatal("a record went into a buffer that is not there")
+			}
+			put := 0
+			for i := range int64(20) {
+				if i == 10 {
+					w.Idle()
+				}
+				if w.PutLong(0, i) {
+					if put++; i == 10 {
+						t.Error("the task wrote while it was idle")
+					}
+				} else if err := w.EmitLong(0, i); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if timeout == FlushAlways && put != 0 || timeout == FlushNever && put < 8 {
+				t.Errorf("%d of 20 records were put", put)
+			}
+			w.FlushAll()
+			for i := range int64(20) {
+				p := nextPayload(t, r)
+				if got := int64(binary.BigEndian.Uint64(p)); len(p) != 8 || got != i {
+					t.Fatalf("record %d is %d", i, got)
+				}
+			}
+			if n := w.part.RecordsOut(); n != 20 {
+				t.Errorf("%d records counted", n)
+			}
+		})
+	}
+}
+
+// nextPayload takes the next record, which has to be there.
+func nextPayload(t *testing.T, r *Reader) []byte {
+	t.Helper()
+	for {
+		p, ok, err := r.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ok {
+			return p
+		}
+		if _, there, err := r.TryAdvance(); !there || err != nil {
+			t.Fatalf("no further record: %v", err)
 		}
 	}
 }

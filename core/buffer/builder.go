@@ -3,6 +3,7 @@
 package buffer
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 )
@@ -86,6 +87,20 @@ func (w *Builder) Advance(n int) {
 		w.overrun(n)
 	}
 	w.progress += uint64(n) + oneRecord
+}
+
+// PutLong writes a record that is one long (a length of 8, and v, big-endian) and counts it, unless it would fill the builder or more. Small enough to
+// be inlined where records are made: a call for each would cost more than the record.
+func (w *Builder) PutLong(v int64) bool {
+	const framed = 4 + 8
+	room := w.mem[uint32(w.progress):]
+	if len(room) <= framed {
+		return false
+	}
+	binary.BigEndian.PutUint32(room, 8)
+	binary.BigEndian.PutUint64(room[4:], uint64(v))
+	w.progress += framed + oneRecord
+	return true
 }
 
 // TakeRecords is how often Advance was called since the last time.

@@ -100,6 +100,35 @@ func (d *Deserializer) Next() (payload []byte, ok bool, err error) {
 	return d.nextSpanning()
 }
 
+// NextRun is Next for a loop that must not call for every record: it returns the next record, whole or gathered, and the run of those behind it that
+// lie whole in the buffer. done is what the caller left of the run before, the zero Run at first; every record that was taken from it counts
+// as returned. A payload of nil means what ok == false means in Next.
+//
+//	var run serde.Run
+//	for {
+//		payload, rest := run.Next()
+//		if payload == nil {
+//			if payload, rest, err = d.NextRun(run); payload == nil {
+//				break
+//			}
+//		}
+//		run = rest
+//		...
+//	}
+func (d *Deserializer) NextRun(done Run) (payload []byte, behind Run, err error) {
+	if done.rest != nil {
+		d.progress += uint64(d.Remaining()-len(done.rest)) + done.taken*oneRecord
+	}
+	payload, ok, err := d.Next()
+	if !ok {
+		return nil, Run{}, err
+	}
+	if b := d.rest(); d.state == between && len(b) <= d.o.MaxRecord {
+		behind.rest = b
+	}
+	return payload, behind, nil
+}
+
 // nextSpanning goes on with a record that is not whole in one buffer, or begins one.
 func (d *Deserializer) nextSpanning() ([]byte, bool, error) {
 	switch {

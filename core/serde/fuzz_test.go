@@ -23,14 +23,14 @@ func FuzzDeserializer(f *testing.F) {
 			rest     string
 			err      error
 		}
-		read := func(size, threshold int) (o outcome) {
+		read := func(size, threshold int, next func(*Deserializer) ([]byte, bool, error)) (o outcome) {
 			d := NewDeserializer(Options{MaxRecord: limit})
 			d.o.SpillThreshold = threshold // lower than a user may ask for
 			defer d.Reset()
 			for at := 0; at < len(stream); at += size {
 				d.SetBuffer(stream[at:min(at+size, len(stream))])
 				for {
-					payload, ok, err := d.Next()
+					payload, ok, err := next(d)
 					if err != nil {
 						o.err = err
 						return o
@@ -44,10 +44,12 @@ func FuzzDeserializer(f *testing.F) {
 			o.rest = string(unconsumed(t, d))
 			return o
 		}
-		whole := read(max(1, len(stream)), limit)
+		whole := read(max(1, len(stream)), limit, (*Deserializer).Next)
 		for _, threshold := range []int{limit, limit / 4} {
-			if pieces := read(max(1, int(size)), threshold); !reflect.DeepEqual(whole, pieces) {
-				t.Fatalf("in one buffer %+v, in pieces of %d and %d in memory %+v", whole, size, threshold, pieces)
+			for i, next := range []func(*Deserializer) ([]byte, bool, error){(*Deserializer).Next, inRuns(1), inRuns(3)} {
+				if pieces := read(max(1, int(size)), threshold, next); !reflect.DeepEqual(whole, pieces) {
+					t.Fatalf("in one buffer %+v, in pieces of %d, %d in memory, way %d: %+v", whole, size, threshold, i, pieces)
+				}
 			}
 		}
 		var again []byte

@@ -24,6 +24,11 @@ func (p *ResultPartition) Builder(ch int) *buffer.Builder {
 	return &p.unicast[ch]
 }
 
+// PutLong writes a record of 8 bytes for subpartition ch if that is all there is to do, and reports whether it was. Task.
+func (p *ResultPartition) PutLong(ch int, v int64) bool {
+	return p.asked.Load() == 0 && p.unicast[ch].PutLong(v)
+}
+
 // BroadcastBuilder is Builder for records that go to every subpartition; the other way is Broadcast. Task.
 func (p *ResultPartition) BroadcastBuilder() *buffer.Builder {
 	if p.asked.Load() != 0 {
