@@ -53,6 +53,8 @@ type Options struct {
 	PartitionTimeout, BackoffMax time.Duration
 	// Connections is how many connections there are to one other process; 0: one.
 	Connections int
+	// Congestion is the TCP congestion control of the connections (reno, cubic, bbr), on this end; empty: the machine's default.
+	Congestion string
 	// FrameTimeout bounds how long a peer may take over one frame that it has begun; 0: 30 s.
 	FrameTimeout time.Duration
 	// Clock tells the time; nil: the host's monotonic clock.
@@ -130,6 +132,7 @@ func Open(o Options) (*Exchange, error) {
 	no := net.Options{
 		Clock: o.Clock, Waits: o.Waits, Traffic: &x.traffic, TLS: o.TLS, TaskEvents: &x.taskEvents, Lost: o.Lost,
 		PartitionTimeout: o.PartitionTimeout, BackoffMax: o.BackoffMax, Connections: o.Connections, FrameTimeout: o.FrameTimeout,
+		Congestion: o.Congestion,
 	}
 	x.client = net.NewClient(no)
 	if o.Listen != "" {

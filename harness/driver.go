@@ -103,4 +103,19 @@ type Stats struct {
 	Exclusive   int         `json:"exclusive"`    // buffers per channel
 	Floating    int         `json:"floating"`     // buffers per gate
 	Waits       []wait.Wait `json:"waits,omitempty"`
+
+	// What makes the class of work comparable. What a driver leaves empty is told as not known.
+	Congestion    string        `json:"congestion,omitempty"` // read back from the data sockets, after they were set up
+	TLS           string        `json:"tls,omitempty"`        // version and cipher suite that were negotiated; "none"
+	Checks        string        `json:"checks,omitempty"`     // what the sinks look at in every record
+	BufferTimeout time.Duration `json:"buffer_timeout,omitempty"`
+	Bytes         SinkBytes     `json:"bytes,omitzero"`
+}
+
+// SinkBytes are the bytes that a worker's sinks received; 0: not known. A trial in which the sockets did not carry what was expected
+// is invalid.
+type SinkBytes struct {
+	Records  uint64 `json:"records"`  // that the records take, framed
+	Expected uint64 `json:"expected"` // and everything that should have come with them: headers, events, announcements
+	Received uint64 `json:"received"` // by the sinks' data sockets, as the kernel counts
 }

@@ -33,13 +33,24 @@ const digestFactor = 0x9E3779B97F4A7C15
 
 // Word enters a record that one word stands for. It costs about 1 ns.
 func (e *Entry) Word(v uint64) {
-	e.Digest = bits.RotateLeft64((e.Digest^v)*digestFactor, 29)
+	e.Mark(v)
 	e.Count++
+}
+
+// Mark enters a word into the digest and counts nothing. A sink that knows what every record must be, and refuses any other, needs no
+// digest of it: both sides count such records a batch at a time, and mark the few that the sink cannot know.
+func (e *Entry) Mark(v uint64) {
+	e.Digest = bits.RotateLeft64((e.Digest^v)*digestFactor, 29)
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // Bytes enters a record by its payload: its CRC-32C and its length.
-func (e *Entry) Bytes(p []byte) {
-	e.Word(uint64(crc32.Checksum(p, castagnoli))<<32 | uint64(uint32(len(p))))
+func (e *Entry) Bytes(p []byte) { e.Word(wordOf(p)) }
+
+// MarkBytes is Mark for a payload.
+func (e *Entry) MarkBytes(p []byte) { e.Mark(wordOf(p)) }
+
+func wordOf(p []byte) uint64 {
+	return uint64(crc32.Checksum(p, castagnoli))<<32 | uint64(uint32(len(p)))
 }

@@ -35,6 +35,9 @@ func (t *trial) measured(err error) (results.Trial, []string) {
 			t.add(&r, worker, c)
 		}
 	}
+	if t.complete() {
+		plausible(&r)
+	}
 	if t.interrupted != nil {
 		r.Outcome = r.Outcome.Worse(results.Interrupted)
 		r.Reason = because(fmt.Sprintf("interrupted (%s)", t.interrupted), r.Reason)
@@ -149,11 +152,34 @@ func micros(ns int64) time.Duration { return time.Duration(ns).Round(time.Micros
 // add takes over what one worker's driver knows.
 func (t *trial) add(r *results.Trial, worker int, c *closed) {
 	r.BytesOnWire += c.Stats.BytesOnWire
+	r.BytesOfRecords += c.Stats.Bytes.Records
+	r.BytesExpected += c.Stats.Bytes.Expected
+	r.BytesReceived += c.Stats.Bytes.Received
 	for _, w := range c.Stats.Waits {
 		r.Waits = addWait(r.Waits, results.Wait{Role: w.Role, Reason: w.Reason, Count: w.Count, Ns: w.Ns})
 	}
 	if c.Error != "" {
 		r.Invalidate(fmt.Sprintf("worker %d: %s", worker, c.Error))
+	}
+}
+
+// extraBytesShare is what sockets may carry beyond the frames, as a part of them: TLS adds 22 bytes to a record of up to 16 KiB, but small writes
+// make small records. extraBytesMax is for handshakes.
+const (
+	extraBytesShare = 2
+	extraBytesMax   = 64 << 10
+)
+
+// plausible makes a trial invalid whose sockets did not carry what its records need: then they came another way, or did not come; or whose sockets
+// carried much more. What is not known is not judged.
+func plausible(r *results.Trial) {
+	received, expected := r.BytesReceived, r.BytesExpected
+	switch {
+	case received == 0 || expected == 0:
+	case received < expected:
+		r.Invalidate(fmt.Sprintf("the sockets received %d bytes, fewer than the %d that the frames take (records alone: %d)", received, expected, r.BytesOfRecords))
+	case received > expected+expected/extraBytesShare+extraBytesMax:
+		r.Invalidate(fmt.Sprintf("the sockets received %d bytes, many more than the %d that the frames take", received, expected))
 	}
 }
 

@@ -156,3 +156,24 @@ func TestMeter(t *testing.T) {
 		t.Errorf("ended before the window: %+v", c)
 	}
 }
+
+// Sockets that carried less than the frames need, or much more, make a trial invalid; what nobody counted does not.
+func TestBytesThatCannotBe(t *testing.T) {
+	for _, c := range []struct {
+		expected, received uint64
+		want               results.Outcome
+	}{
+		{0, 0, results.Pass},
+		{1000, 0, results.Pass},
+		{0, 1000, results.Pass},
+		{1000, 1000, results.Pass},
+		{1000, 999, results.Invalid},
+		{1000, 1500 + 64<<10, results.Pass},
+		{1000, 1501 + 64<<10, results.Invalid},
+	} {
+		r := results.Trial{Numbers: results.Numbers{Outcome: results.Pass, BytesExpected: c.expected, BytesReceived: c.received}}
+		if plausible(&r); r.Outcome != c.want || (r.Reason == "") != (c.want == results.Pass) {
+			t.Errorf("%d bytes received, %d expected: %s %q", c.received, c.expected, r.Outcome, r.Reason)
+		}
+	}
+}

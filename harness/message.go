@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+
+	"xbench/results"
 )
 
 // controlVersion is said in the first message. A worker is usually this very binary; the
@@ -131,9 +133,10 @@ type recording struct {
 }
 
 type closed struct {
-	Stats Stats  `json:"stats"`
-	CPU   cpu    `json:"cpu"`
-	Error string `json:"error,omitempty"` // of Driver.Close
+	Stats Stats           `json:"stats"`
+	Go    results.Runtime `json:"go"`
+	CPU   cpu             `json:"cpu"`
+	Error string          `json:"error,omitempty"` // of Driver.Close
 }
 
 // cpu is what a worker consumed in the measured window.

@@ -6,6 +6,8 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 	"syscall"
 
 	"xbench/harness/pace"
@@ -91,8 +93,26 @@ func (r *runner) configure(workers []*closed) {
 		c.SegmentSize = max(c.SegmentSize, w.Stats.SegmentSize)
 		c.Exclusive = max(c.Exclusive, w.Stats.Exclusive)
 		c.Floating = max(c.Floating, w.Stats.Floating)
+		c.CongestionControl = join(c.CongestionControl, w.Stats.Congestion)
+		c.TLS = join(c.TLS, w.Stats.TLS)
+		c.Checks = join(c.Checks, w.Stats.Checks)
+		c.BufferTimeoutNs = int64(w.Stats.BufferTimeout)
+		if len(c.Runtimes) < len(workers) {
+			c.Runtimes = append(c.Runtimes, w.Go)
+		}
 	}
 	c.Connections, c.Segments = max(c.Connections, connections), max(c.Segments, segments)
+}
+
+// join adds what a worker says to what others said, unless it is the same or nothing.
+func join(said, more string) string {
+	switch {
+	case more == "" || slices.Contains(strings.Split(said, ", "), more):
+		return said
+	case said == "":
+		return more
+	}
+	return said + ", " + more
 }
 
 // report sums the trials up. err is what ended them, nil when all were made.

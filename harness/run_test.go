@@ -166,6 +166,12 @@ func TestRunOfAnOpenLoopSendsAndMeasuresExactlyThePlan(t *testing.T) {
 				Processes: processes, Loop: "open", RatePerSec: 10_000, Connections: 2, Segments: 4 * processes, SegmentSize: 65536,
 				WarmupNs: int64(c.Warmup), DurationNs: int64(c.Duration), Params: c.Params,
 			}
+			want.Runtimes = r.Case.Runtimes // how this test was started
+			for i, rt := range want.Runtimes {
+				if len(want.Runtimes) != processes || rt.GOMAXPROCS < 1 || rt.GOGC == 0 || !slices.Equal(rt.Roles, c.roles()[i]) {
+					t.Errorf("runtimes %+v", want.Runtimes)
+				}
+			}
 			if !reflect.DeepEqual(r.Case.Config, want) {
 				t.Errorf("config %+v, want %+v", r.Case.Config, want)
 			}

@@ -167,7 +167,7 @@ func (w *worker) trial(ctx context.Context, p Plan) error {
 	if m.Bye == nil {
 		return unexpected(m, "bye")
 	}
-	last := closed{CPU: w.tasks.meter.stop(w.clock())}
+	last := closed{CPU: w.tasks.meter.stop(w.clock()), Go: goRuntime(p.Roles)}
 	if err := w.step("close", func() error { last.Stats = d.Stats(); return d.Close() }); err != nil {
 		last.Error = err.Error()
 	}

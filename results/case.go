@@ -27,7 +27,21 @@ type Config struct {
 	DurationNs  int64   `json:"duration_ns"`     // length of the measured window, per trial, as planned
 	Trace       string  `json:"trace,omitempty"` // the trace that says when and what, "" for a synthetic case
 
+	BufferTimeoutNs   int64     `json:"buffer_timeout_ns"`  // how long a record may wait for its buffer to fill; -1: for ever
+	CongestionControl string    `json:"congestion_control"` // of the data connections, as the kernel says; "unknown"
+	TLS               string    `json:"tls"`                // version and cipher suite that were negotiated; "none", "unknown"
+	Checks            string    `json:"checks"`             // what the sinks look at in every record; "unknown"
+	Runtimes          []Runtime `json:"runtimes"`           // Go's settings, per worker
+
 	Params json.RawMessage `json:"params,omitempty"` // all that the driver was told, in its own words
+}
+
+// Runtime is how Go was set up in one worker.
+type Runtime struct {
+	Roles      []string `json:"roles"`
+	GOMAXPROCS int      `json:"gomaxprocs"`
+	GOGC       int      `json:"gogc"`             // percent; -1: off
+	GOMEMLIMIT uint64   `json:"gomemlimit_bytes"` // 0: none
 }
 
 // Wait is how long the tasks of one role stood still for one reason, added up.
@@ -40,7 +54,7 @@ type Wait struct {
 
 // Numbers are what a trial and a case have in common.
 //
-// RecordsSent, RecordsReceived and BytesOnWire count everything, warm-up included: they
+// RecordsSent, RecordsReceived and all bytes count everything, warm-up included: they
 // are the scope of the verification. The others speak about the measured window only.
 type Numbers struct {
 	Outcome         Outcome `json:"outcome"`
@@ -50,6 +64,9 @@ type Numbers struct {
 	RecordsReceived uint64  `json:"records_received"`
 	RecordsPerSec   float64 `json:"records_per_sec"`
 	BytesOnWire     uint64  `json:"bytes_on_wire"`     // data sockets only, both directions
+	BytesOfRecords  uint64  `json:"bytes_of_records"`  // what the records received take, framed; 0: not known, as the next two
+	BytesExpected   uint64  `json:"bytes_expected"`    // those, and the headers, events and announcements that came with them
+	BytesReceived   uint64  `json:"bytes_received"`    // by the sinks' data sockets, as the kernel counts: under TLS with what that adds
 	CPUNsPerRecord  float64 `json:"cpu_ns_per_record"` // user and system time of all workers
 	Latency         Latency `json:"latency_ns"`        // from the intended instant; closed loop: of the sampled records
 	ScheduleLag     Latency `json:"schedule_lag_ns"`   // how late the generator itself was; count 0 in a closed loop
@@ -119,6 +136,9 @@ func (c *Case) Summarize() {
 		c.RecordsSent += t.RecordsSent
 		c.RecordsReceived += t.RecordsReceived
 		c.BytesOnWire += t.BytesOnWire
+		c.BytesOfRecords += t.BytesOfRecords
+		c.BytesExpected += t.BytesExpected
+		c.BytesReceived += t.BytesReceived
 		c.Waits = addWaits(c.Waits, t.Waits)
 	}
 	good := c.usable()

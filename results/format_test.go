@@ -69,7 +69,8 @@ func TestRunJSONHasTheDocumentedKeys(t *testing.T) {
 	c := run["cases"].([]any)[0].(map[string]any)
 	has("case", c, "name", "driver", "outcome", "verified", "records_sent", "records_received", "records_per_sec", "bytes_on_wire",
 		"cpu_ns_per_record", "latency_ns", "schedule_lag_ns", "waits", "trials",
-		"segments", "segment_size", "exclusive", "floating", "connections", "processes", "loop")
+		"segments", "segment_size", "exclusive", "floating", "connections", "processes", "loop",
+		"buffer_timeout_ns", "congestion_control", "tls", "checks", "runtimes", "bytes_of_records", "bytes_expected", "bytes_received")
 	has("latency_ns", c["latency_ns"].(map[string]any), "count", "p50", "p90", "p99", "p99_9", "max")
 	has("trial", c["trials"].([]any)[0].(map[string]any), "trial", "outcome", "verified", "records_sent", "latency_ns")
 }

@@ -47,7 +47,12 @@ func (r *Run) tidy() *Run {
 	t.Cases = append([]Case{}, r.Cases...)
 	for i := range t.Cases {
 		c := &t.Cases[i]
-		c.Waits = list(c.Waits)
+		c.Waits, c.Runtimes = list(c.Waits), list(c.Runtimes)
+		for _, text := range []*string{&c.CongestionControl, &c.TLS, &c.Checks} {
+			if *text == "" {
+				*text = unknown
+			}
+		}
 		c.Trials = append([]Trial{}, c.Trials...)
 		for j := range c.Trials {
 			c.Trials[j].Waits = list(c.Trials[j].Waits)

@@ -54,7 +54,7 @@ func trialOf(n, samples int, perSec float64) Trial {
 		Numbers: Numbers{
 			Outcome: Pass, Verified: true,
 			RecordsSent: 3_000_000, RecordsReceived: 3_000_000, RecordsPerSec: perSec,
-			BytesOnWire: 120 << 20, CPUNsPerRecord: 412.5, Latency: l,
+			BytesOnWire: 120 << 20, BytesOfRecords: 115 << 20, BytesExpected: 119 << 20, BytesReceived: 119 << 20, CPUNsPerRecord: 412.5, Latency: l,
 			Waits: []Wait{{"source", "credit", 3, 2_000}, {"sink", "input", 5, 9_000}},
 		},
 		Histogram: h,
@@ -67,7 +67,9 @@ func sampleRun() *Run {
 		Name: "flights", Driver: "exchange",
 		Config: Config{Processes: 2, Loop: "open", RatePerSec: 50_000, Connections: 1, Segments: 512, SegmentSize: 32 << 10,
 			Exclusive: 2, Floating: 8, WarmupNs: 1e9, DurationNs: 2e9, Trace: "flights.xtrace",
-			Params: json.RawMessage(`{"workload":"trace","channels":4}`)},
+			BufferTimeoutNs: 1e8, CongestionControl: "bbr", TLS: "none", Checks: "count and digest",
+			Runtimes: []Runtime{{Roles: []string{"source"}, GOMAXPROCS: 3, GOGC: 100}, {Roles: []string{"sink"}, GOMAXPROCS: 2, GOGC: -1, GOMEMLIMIT: 1 << 30}},
+			Params:   json.RawMessage(`{"workload":"trace","channels":4}`)},
 		Trials: []Trial{trialOf(1, 12_000, 49_900), trialOf(2, 12_000, 50_100), trialOf(3, 12_000, 50_000)},
 	}
 	lost := Case{

@@ -32,9 +32,11 @@ type Params struct {
 
 // Load is what is sent, when, and by how many to how many.
 type Load struct {
-	Workload string  `json:"workload"`        // Longs, Keyed or Trace
+	Workload string  `json:"workload"`        // Longs, Rounds, Keyed or Trace
 	Rate     uint64  `json:"rate"`            // records per second of all writers together; 0: closed loop
-	Size     int     `json:"size"`            // of a payload, bytes; Keyed
+	Size     int     `json:"size"`            // of a payload, bytes; SizeAuto in a Case: as is usual for the workload
+	Spread   string  `json:"spread"`          // over a writer's channels: RoundRobin, Broadcast or Skew; Longs and Rounds
+	Round    int     `json:"round,omitempty"` // records of a round; Rounds
 	Keys     string  `json:"keys"`            // their distribution: Zipf, Uniform or Sequential; Keyed
 	KeyCount int     `json:"key_count"`       // different ones; Keyed
 	KeySkew  float64 `json:"key_skew"`        // exponent of Zipf
@@ -65,18 +67,36 @@ type Exchange struct {
 	Floating      int           `json:"floating"`     // buffers per gate
 	BufferTimeout time.Duration `json:"buffer_timeout_ns"`
 	Listen        string        `json:"listen"`
+	Connections   int           `json:"connections"`          // of the process with the sinks
+	TLS           bool          `json:"tls,omitempty"`        // mutual, with a key that is no secret
+	Congestion    string        `json:"congestion,omitempty"` // TCP's, of the data sockets; "": the machine's default
 }
 
 // The workloads.
 const (
-	Longs = "longs"
-	Keyed = "keyed"
-	Trace = "trace"
+	Longs  = "longs"
+	Rounds = "latency"
+	Keyed  = "keyed"
+	Trace  = "trace"
 )
+
+// SizeAuto stands for the size that is usual for the workload.
+const SizeAuto = -1
+
+// usualSize is what SizeAuto means: a long, or something like an event.
+func usualSize(workload string) int {
+	if workload == Longs || workload == Rounds {
+		return longBytes
+	}
+	return 100
+}
 
 // Limits of parameters. They keep a slip of the pen from taking all memory.
 const (
 	sizeMaxBytes   = 64 << 20
+	longMaxBytes   = 1 << 20
+	roundMax       = 1 << 20
+	connectionsMax = 64
 	keyCountMax    = 1 << 22
 	parallelismMax = 1 << 15 // Flink's: a channel is found by its key group
 )
@@ -87,10 +107,10 @@ func NewCase(name string) Case {
 		Name: name, Driver: "exchange", Processes: 2, Trials: 1, Seed: 1,
 		Warmup: time.Second, Duration: 10 * time.Second,
 		Params: Params{
-			Load: Load{Workload: Keyed, Size: 100, Keys: Zipf, KeyCount: 10_000, KeySkew: 1, Writers: 1, Channels: 4, Readers: 1, Share: ByChannel},
+			Load: Load{Workload: Keyed, Size: SizeAuto, Spread: RoundRobin, Round: 100, Keys: Zipf, KeyCount: 10_000, KeySkew: 1, Writers: 1, Channels: 4, Readers: 1, Share: ByChannel},
 			Exchange: Exchange{
 				SegmentSize: core.DefaultSegmentSize, Exclusive: core.DefaultExclusive, Floating: core.DefaultFloating,
-				BufferTimeout: core.DefaultBufferTimeout, Listen: "127.0.0.1:0",
+				BufferTimeout: core.DefaultBufferTimeout, Listen: "127.0.0.1:0", Connections: 1,
 			},
 		},
 	}
@@ -112,6 +132,12 @@ func keyError(key, format string, args ...any) error {
 
 // Plan checks the parameters against each other, and says what the harness has to know of them. What is wrong is a *KeyError.
 func (c Case) Plan() (harness.Case, error) {
+	if c.Size == SizeAuto {
+		c.Size = usualSize(c.Workload)
+	}
+	if c.Workload != Rounds {
+		c.Round = 0
+	}
 	if err := c.check(); err != nil {
 		return harness.Case{}, err
 	}
@@ -152,6 +178,7 @@ func (c Case) check() error {
 		{"readers", c.Readers, 1, c.shares()},
 		{"stalled", c.Stalled, 0, c.Readers},
 		{"size", c.Size, 0, sizeMaxBytes},
+		{"connections", c.Connections, 1, connectionsMax},
 		{"key-count", c.KeyCount, 1, keyCountMax},
 		{"segments", c.Segments, 0, 1 << 24},
 		{"segment-size", c.SegmentSize, 64, 1 << 26},
@@ -184,9 +211,9 @@ func (c Case) shares() int {
 
 func (c Case) checkLoad() error {
 	switch c.Workload {
-	case Longs:
-		if c.Rate != 0 {
-			return keyError("rate", "longs are sent as fast as they go: rate can only be max")
+	case Longs, Rounds:
+		if err := c.checkLongs(); err != nil {
+			return err
 		}
 	case Keyed:
 		if c.Trace != "" {
@@ -200,8 +227,30 @@ func (c Case) checkLoad() error {
 			return keyError("rate", "a trace has times of its own: change speed, or duration")
 		}
 	}
+	if c.Spread != RoundRobin && c.Workload != Longs && c.Workload != Rounds {
+		return keyError("spread", "workload %s spreads its records by their keys", c.Workload)
+	}
 	if c.Speed != 0 && c.Workload != Trace {
 		return keyError("speed", "only a trace has times of its own")
+	}
+	return nil
+}
+
+// checkLongs checks what is special about workloads longs and latency.
+func (c Case) checkLongs() error {
+	if c.Size != longBytes && c.Size < 2*longBytes || c.Size > longMaxBytes {
+		return keyError("size", "%d: a long is of 8 bytes, or of 16 (its value twice) to %d", c.Size, longMaxBytes)
+	}
+	if c.Workload == Longs {
+		return nil
+	}
+	switch {
+	case c.Rate != 0:
+		return keyError("rate", "a round waits for the one before: rate can only be max")
+	case c.Round < 1 || c.Round > roundMax:
+		return keyError("round", "%d, between 1 and %d are possible", c.Round, roundMax)
+	case c.Readers > 1 && c.Share != ByWriter:
+		return keyError("readers", "%d share each writer's channels: a round of workload latency is read by one (share: writers)", c.Readers)
 	}
 	return nil
 }

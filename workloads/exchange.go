@@ -25,7 +25,7 @@ type exchange struct {
 	waits   meter.Waits
 	sources []*source
 	sinks   []*sink
-	opened  int // connections
+	witness witness
 }
 
 // Open allocates the memory, and listens if this worker has the sources.
@@ -37,12 +37,17 @@ func (d *exchange) Open(_ context.Context, plan harness.Plan) (addr string, err 
 		return "", fmt.Errorf("parameters of case %s: %w", plan.Case, err)
 	}
 	if d.p.Segments == 0 {
-		d.p.Segments = segmentsFor(d.p)
+		d.p.Segments = segmentsFor(d.p, len(plan.Roles))
 	}
 	o := core.Options{
 		Segments: d.p.Segments, SegmentSize: d.p.SegmentSize,
 		Exclusive: d.p.Exclusive, NoExclusive: d.p.Exclusive == 0, Floating: d.p.Floating,
-		Waits: &d.waits,
+		Connections: d.p.Connections, Congestion: d.p.Congestion, Waits: &d.waits,
+	}
+	if d.p.TLS {
+		if o.TLS, err = trialTLS(plan.Seed, d.witness.shookHands); err != nil {
+			return "", err
+		}
 	}
 	if plan.Holds(harness.RoleSource) {
 		o.Listen = d.p.Listen
@@ -53,10 +58,14 @@ func (d *exchange) Open(_ context.Context, plan harness.Plan) (addr string, err 
 	return d.x.Addr(), nil
 }
 
-// segmentsFor is Flink's rule for its network benchmarks: 4 per channel, at least 2048. When one process has
-// both sides it is enough for both: a channel needs 2 + 2 with the default settings.
-func segmentsFor(p Params) int {
-	return max(core.DefaultSegments, 4*p.Writers*p.Channels)
+// segmentsFor is Flink's rule for its network benchmarks: 4 per channel, at least 2048, for each side. A process with both roles has one pool, and
+// what both sides can use of their 4 + 4: 2 + 2 with the default settings, and what floats on either side.
+func segmentsFor(p Params, roles int) int {
+	need := 4 * p.Writers * p.Channels
+	if roles > 1 {
+		need += 2 * p.Writers * p.Floating * p.Readers
+	}
+	return max(core.DefaultSegments, need)
 }
 
 // Connect makes the writers, and the readers of all their partitions.
@@ -68,6 +77,7 @@ func (d *exchange) Connect(ctx context.Context, addrs []string) error {
 		}
 		producer += a
 	}
+	d.witness.producer = producer
 	if d.plan.Holds(harness.RoleSource) {
 		for i := range d.p.Writers {
 			if err := d.addSource(ctx, i); err != nil {
@@ -82,13 +92,12 @@ func (d *exchange) Connect(ctx context.Context, addrs []string) error {
 			}
 		}
 	}
-	d.opened = d.x.Connections() // readers that have come to their end may close theirs
 	return nil
 }
 
 // addSource makes writer i and everything that it will send.
 func (d *exchange) addSource(ctx context.Context, i int) error {
-	s := &source{p: d.p, index: i}
+	s := &source{p: d.p, index: i, read: make(chan struct{}, 1), witness: &d.witness}
 	if d.p.Workload == Trace {
 		var err error
 		if s.recording, err = loadRecording(d.p.Load, i, d.plan.Warmup+d.plan.Duration); err != nil {
@@ -96,9 +105,13 @@ func (d *exchange) addSource(ctx context.Context, i int) error {
 		}
 	}
 	var err error
-	s.out, err = d.x.NewWriter(ctx, core.WriterOptions{
-		Partition: d.partition(i), Subpartitions: d.p.Channels, BufferTimeout: d.p.BufferTimeout,
-	})
+	o := core.WriterOptions{
+		Partition: d.partition(i), Subpartitions: d.p.Channels, BufferTimeout: d.p.BufferTimeout, Broadcast: d.p.Spread == Broadcast,
+	}
+	if d.p.Workload == Rounds {
+		o.TaskEvents = s.wasRead
+	}
+	s.out, err = d.x.NewWriter(ctx, o)
 	if err != nil {
 		return fmt.Errorf("writer %d: %w", i, err)
 	}
@@ -109,7 +122,7 @@ func (d *exchange) addSource(ctx context.Context, i int) error {
 // addSink makes reader i, with a gate for each writer that it reads from: every Readers-th channel of all of them, or all
 // channels of every Readers-th.
 func (d *exchange) addSink(ctx context.Context, i int, producer string) error {
-	s := &sink{p: d.p, index: i}
+	s := &sink{p: d.p, index: i, rounds: make([]round, d.p.Writers), witness: &d.witness}
 	firstWriter, writerStep, firstChannel, channelStep := 0, 1, i, d.p.Readers
 	if d.p.Share == ByWriter {
 		firstWriter, writerStep, firstChannel, channelStep = i, d.p.Readers, 0, 1
@@ -119,7 +132,12 @@ func (d *exchange) addSink(ctx context.Context, i int, producer string) error {
 		var gate []core.Input
 		for ch := firstChannel; ch < d.p.Channels; ch += channelStep {
 			gate = append(gate, core.Input{Address: producer, Partition: d.partition(w), Subpartition: ch})
-			s.origins = append(s.origins, origin{writer: w, channel: ch})
+			first := firstLong(w, ch, d.p.Spread)
+			c := channel{origin: origin{w, ch}, index: len(s.channels), first: first, next: first}
+			if w < len(d.sources) {
+				c.local = d.sources[w]
+			}
+			s.channels = append(s.channels, c)
 		}
 		gates = append(gates, gate)
 	}
@@ -164,8 +182,13 @@ func (d *exchange) Sinks() []harness.Sink {
 // Stats counts what went over the wire, and who waited for what.
 func (d *exchange) Stats() harness.Stats {
 	s := harness.Stats{
-		BytesOnWire: d.x.Traffic().BytesOut.Load(), Connections: d.opened,
+		BytesOnWire: d.x.Traffic().BytesOut.Load(), BufferTimeout: d.p.BufferTimeout,
 		Segments: d.p.Segments, SegmentSize: d.p.SegmentSize, Exclusive: d.p.Exclusive, Floating: d.p.Floating,
+	}
+	d.witness.tell(&s)
+	if d.plan.Holds(harness.RoleSink) {
+		s.Checks = d.checks()
+		s.Bytes.Records, s.Bytes.Expected = d.expectedBytes()
 	}
 	for r := range meter.Reasons {
 		if total := d.waits.Total(r); total.Count > 0 {
@@ -198,7 +221,3 @@ func (d *exchange) Close() error {
 	}
 	return d.x.Close()
 }
-
-// stampEvery is how many records of a writer of a closed loop have one whose latency is measured among them: reading the
-// clock for each would cost three times as much as sending it.
-const stampEvery = 1024

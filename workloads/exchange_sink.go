@@ -4,7 +4,6 @@ package workloads
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -17,30 +16,58 @@ import (
 
 // sink is one consuming task. It belongs to its goroutine.
 type sink struct {
-	p       Params
-	index   int
-	in      *core.Reader
-	origins []origin // of the reader's channels
+	p        Params
+	index    int
+	in       *core.Reader
+	channels []channel // the reader's, in its order
+	rounds   []round   // by writer; Rounds
+	witness  *witness
+}
+
+// channel is what a sink knows of one of its channels.
+type channel struct {
+	origin
+	index int // of the reader
+	entry *harness.Entry
+	bytes uint64 // of its records, framed; Keyed and Trace, where they differ
+
+	first, next uint64  // the values that it began with, and goes on with; Longs and Rounds
+	local       *source // that writes it, if it is in this process; Rounds
 }
 
 // origin is where a channel comes from.
 type origin struct{ writer, channel int }
 
+// taker takes the records of one buffer of a channel, which arrived at now, and says how many there were.
+type taker func(t *harness.SinkTask, c *channel, now int64) (n int, err error)
+
+// taker is what this sink's workload needs.
+func (s *sink) taker() taker {
+	switch {
+	case s.p.Workload == Rounds:
+		return s.takeRounds
+	case s.p.Workload == Longs && s.p.Size > longBytes:
+		return s.takeLongRecords
+	case s.p.Workload == Longs:
+		return s.takeLongs
+	}
+	return s.takeElements
+}
+
 // run receives until all writers have ended.
 func (s *sink) run(ctx context.Context, t *harness.SinkTask) error {
 	defer s.in.Close()
-	entries := make([]*harness.Entry, len(s.origins))
-	for i, o := range s.origins {
-		entries[i] = &t.Ledger(o.writer, s.p.Channels).Entries[o.channel]
+	s.witness.begun()
+	for i := range s.channels {
+		c := &s.channels[i]
+		c.entry = &t.Ledger(c.writer, s.p.Channels).Entries[c.channel]
 	}
-	take := s.takeElements
-	if s.p.Workload == Longs {
-		take = s.takeLongs
-	}
+	take := s.taker()
 	stall := s.stall(t)
 	for {
 		a, err := s.in.Advance(ctx)
 		if errors.Is(err, io.EOF) {
+			s.witness.ended()
 			return nil
 		}
 		if err != nil {
@@ -56,13 +83,13 @@ func (s *sink) run(ctx context.Context, t *harness.SinkTask) error {
 			}
 			now = t.Clock()
 		}
-		n, err := take(t, entries[a.Channel], now)
+		c := &s.channels[a.Channel]
+		n, err := take(t, c, now)
 		if n > 0 {
 			t.Received(n, now)
 		}
 		if err != nil {
-			o := s.origins[a.Channel]
-			return fmt.Errorf("reader %d: channel %d of writer %d: %w", s.index, o.channel, o.writer, err)
+			return fmt.Errorf("reader %d: channel %d of writer %d: %w", s.index, c.channel, c.writer, err)
 		}
 	}
 }
@@ -95,32 +122,11 @@ func (s *stall) stand(ctx context.Context) error {
 	}
 }
 
-// takeLongs takes the records of one buffer.
-func (s *sink) takeLongs(t *harness.SinkTask, e *harness.Entry, _ int64) (n int, err error) {
-	books := *e
-	for {
-		p, ok, err := s.in.Next()
-		if !ok {
-			*e = books
-			return n, err
-		}
-		if len(p) != 8 {
-			return n, fmt.Errorf("a long of %d bytes", len(p))
-		}
-		v := binary.BigEndian.Uint64(p)
-		if v&stampBit != 0 {
-			t.Latency(int64(v&^stampBit), t.Clock())
-		}
-		books.Word(v)
-		n++
-	}
-}
-
 // clockEvery is for how many records one look at the clock is good enough: taking them takes less than a microsecond.
 const clockEvery = 32
 
 // takeElements takes the records of one buffer that arrived at now.
-func (s *sink) takeElements(t *harness.SinkTask, e *harness.Entry, now int64) (n int, err error) {
+func (s *sink) takeElements(t *harness.SinkTask, c *channel, now int64) (n int, err error) {
 	for {
 		p, ok, err := s.in.Next()
 		if !ok {
@@ -139,6 +145,7 @@ func (s *sink) takeElements(t *harness.SinkTask, e *harness.Entry, now int64) (n
 		if record.TimestampMs != 0 { // nanoseconds here; 0: this one is not measured
 			t.Latency(record.TimestampMs, now)
 		}
-		e.Bytes(p)
+		c.entry.Bytes(p)
+		c.bytes += uint64(serde.LengthSize + len(p))
 	}
 }

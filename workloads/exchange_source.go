@@ -19,7 +19,9 @@ type source struct {
 	p         Params
 	index     int
 	out       *core.Writer
-	recording *recording // Trace
+	recording *recording    // Trace
+	read      chan struct{} // Rounds: the round that was sent last has been read
+	witness   *witness
 }
 
 // run sends until the end of the trial, and waits until everything has arrived.
@@ -27,6 +29,7 @@ func (s *source) run(ctx context.Context, t *harness.SourceTask) error {
 	defer s.out.Close()
 	stop := context.AfterFunc(ctx, func() { s.out.Fail(context.Cause(ctx)) })
 	defer stop()
+	s.witness.begun()
 	if err := s.send(ctx, t); err != nil {
 		return fmt.Errorf("writer %d: %w", s.index, err)
 	}
@@ -38,8 +41,12 @@ func (s *source) run(ctx context.Context, t *harness.SourceTask) error {
 
 func (s *source) send(ctx context.Context, t *harness.SourceTask) error {
 	switch {
+	case s.p.Workload == Longs && s.p.Rate > 0:
+		return s.sendPacedLongs(ctx, t)
 	case s.p.Workload == Longs:
 		return s.sendLongs(ctx, t)
+	case s.p.Workload == Rounds:
+		return s.sendRounds(ctx, t)
 	case s.p.Workload == Trace:
 		return s.sendRecording(ctx, t)
 	}
@@ -51,40 +58,6 @@ func (s *source) send(ctx context.Context, t *harness.SourceTask) error {
 		return s.sendFreely(ctx, t, e)
 	}
 	return s.sendPaced(ctx, t, e)
-}
-
-// stampBit marks a long that is an instant rather than a number.
-const stampBit = 1 << 63
-
-// sendLongs sends to all channels in turn, as fast as they go. A record is its number in its channel; one in a
-// batch is an instant.
-func (s *source) sendLongs(ctx context.Context, t *harness.SourceTask) error {
-	if !t.WaitBegin(ctx) {
-		return nil
-	}
-	entries := t.Ledger.Entries
-	out, ch := s.out, 0
-	for {
-		now := t.Clock()
-		if t.Over(now) {
-			return nil
-		}
-		for i := range stampEvery {
-			e := &entries[ch]
-			v := e.Count
-			if i == 0 {
-				v = stampBit | uint64(now)
-			}
-			if err := out.EmitLong(ch, int64(v)); err != nil {
-				return err
-			}
-			e.Word(v)
-			if ch++; ch == len(entries) {
-				ch = 0
-			}
-		}
-		t.Sent(stampEvery)
-	}
 }
 
 // sendPaced sends keyed records at their rate.

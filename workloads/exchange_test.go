@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -39,6 +40,12 @@ func TestWorkloadsArrive(t *testing.T) {
 	}{
 		{"longs", []string{"workload=longs", "writers=2", "channels=10"}},
 		{"longs in one process", []string{"workload=longs", "writers=2", "channels=10", "readers=3", "processes=1"}},
+		{"long records", []string{"workload=longs", "writers=2", "channels=10", "size=1KiB", "connections=2"}},
+		{"paced longs", []string{"workload=longs", "writers=2", "rate=100k"}},
+		{"broadcast", []string{"workload=longs", "writers=2", "spread=broadcast", "tls=on"}},
+		{"skew in one process", []string{"workload=longs", "writers=2", "spread=skew", "processes=1", "tls=on"}},
+		{"rounds", []string{"workload=latency", "writers=2", "channels=3", "congestion=reno"}},
+		{"rounds in one process", []string{"workload=latency", "round=1", "size=16", "processes=1"}},
 		{"keyed paced", []string{"rate=20k", "writers=2", "readers=2"}},
 		{"keyed paced in one process", []string{"rate=20k", "processes=1", "keys=sequential"}},
 		{"keyed freely", []string{"rate=max", "keys=uniform", "size=0"}},
@@ -63,10 +70,39 @@ func TestWorkloadsArrive(t *testing.T) {
 			if planned.Loop == harness.Open && planned.Trace == "" && r.RecordsSent != uint64(planned.Rate*(planned.Warmup+planned.Duration).Seconds()) {
 				t.Errorf("%d records were sent at %v/s", r.RecordsSent, planned.Rate)
 			}
-			if r.Config.Connections != 1 || r.Config.SegmentSize != 32<<10 || r.Config.Exclusive != 2 || r.Config.Floating != 8 {
+			checkWork(t, c.changes, r)
+			if r.Config.SegmentSize != 32<<10 || r.Config.Exclusive != 2 || r.Config.Floating != 8 {
 				t.Errorf("%+v", r.Config)
 			}
 		})
+	}
+}
+
+// checkWork: a document says of which class the work was, and every byte of it was seen at the sockets.
+func checkWork(t *testing.T, changes []string, r results.Case) {
+	t.Helper()
+	has := func(change string) bool { return slices.Contains(changes, change) }
+	connections, tls, congestion := 1, "none", results.ReadHost().CongestionControl
+	if has("connections=2") {
+		connections = 2
+	}
+	if has("congestion=reno") {
+		congestion = "reno"
+	}
+	if has("tls=on") {
+		tls = "TLS 1.3 TLS_"
+	}
+	if r.Connections != connections || !strings.HasPrefix(r.TLS, tls) || r.CongestionControl != congestion || r.Checks == "" || r.BufferTimeoutNs != 1e6 {
+		t.Errorf("%+v", r.Config)
+	}
+	if len(r.Runtimes) != r.Processes || r.Runtimes[0].GOMAXPROCS == 0 || r.Runtimes[0].GOGC == 0 {
+		t.Errorf("runtimes %+v", r.Runtimes)
+	}
+	if r.BytesOfRecords < 12*r.RecordsReceived || r.BytesExpected <= r.BytesOfRecords || r.BytesReceived < r.BytesExpected {
+		t.Errorf("the records take %d bytes, with their frames %d, received were %d", r.BytesOfRecords, r.BytesExpected, r.BytesReceived)
+	}
+	if tls == "none" && r.Processes == 2 && r.BytesReceived != r.BytesExpected {
+		t.Errorf("the sockets received %d bytes, expected were %d", r.BytesReceived, r.BytesExpected)
 	}
 }
 
@@ -174,6 +210,9 @@ func TestEdgesOfSettings(t *testing.T) {
 		{"workload=longs", "segment-size=64", "channels=3", "writers=2", "segments=128"},
 		{"workload=longs", "exclusive=0", "floating=4"},
 		{"workload=longs", "buffer-timeout=never"},
+		{"workload=longs", "size=1MiB", "connections=3"},
+		{"workload=longs", "size=16", "spread=broadcast", "buffer-timeout=0s", "readers=2"},
+		{"workload=latency", "round=3", "writers=2", "readers=2", "share=writers", "spread=broadcast"},
 		{"rate=2k", "buffer-timeout=0s", "readers=4"},
 		{"rate=2k", "buffer-timeout=never", "key-count=1"},
 		{"workload=trace", "trace=flights", "speed=10000000000", "channels=7", "readers=7", "writers=3"},
@@ -188,7 +227,7 @@ func TestEdgesOfSettings(t *testing.T) {
 
 // The record loops allocate nothing per record.
 func TestRecordLoopsDoNotAllocate(t *testing.T) {
-	for _, changes := range [][]string{{"workload=longs"}, {"rate=max"}} {
+	for _, changes := range [][]string{{"workload=longs"}, {"workload=longs", "size=100"}, {"workload=longs", "spread=broadcast"}, {"rate=max"}} {
 		local(t, short(t, changes...)) // pools and tables that are made once
 		before := allocated()
 		n := local(t, short(t, changes...))
@@ -242,7 +281,7 @@ func TestRecordingTimes(t *testing.T) {
 // A trial that is given up ends in all its tasks, with the reason, and everything comes home.
 func TestGivenUp(t *testing.T) {
 	reason := errors.New("the coordinator has had enough")
-	for _, changes := range [][]string{{"workload=longs"}, {"rate=1k"}, {"rate=1k", "buffer-timeout=never"}} {
+	for _, changes := range [][]string{{"workload=longs"}, {"workload=latency"}, {"rate=1k"}, {"rate=1k", "buffer-timeout=never"}} {
 		c := short(t, changes...)
 		c.Duration = time.Hour
 		planned, _ := c.Plan()

@@ -25,10 +25,12 @@ type Setting struct {
 
 // settings are all parameters of a case, in the order in which a reader wants them.
 var settings = []Setting{
-	choice("workload", "what is sent: longs, keyed or trace", func(c *Case) *string { return &c.Workload }, Longs, Keyed, Trace),
+	choice("workload", "what is sent: longs, latency (rounds of longs, each when the one before was read), keyed or trace", func(c *Case) *string { return &c.Workload }, Longs, Rounds, Keyed, Trace),
 	text("driver", "what is measured", func(c *Case) *string { return &c.Driver }),
 	{"rate", "records per second of all writers together: 50k; max: a closed loop, as fast as they go", setRate, getRate},
-	size("size", "of a payload", func(c *Case) *int { return &c.Size }),
+	{"size", "of a payload: longs 8 (12 with their length) or 16 to 1MiB; auto: 8 of longs, else 100", setSize, getSize},
+	choice("spread", "of longs over a writer's channels: round-robin, broadcast (each to all), or skew (one to each, then all to the first)", func(c *Case) *string { return &c.Spread }, RoundRobin, Broadcast, Skew),
+	whole("round", "records of a round; workload latency", func(c *Case) *int { return &c.Round }),
 	choice("keys", "distribution of the keys: zipf, uniform or sequential", func(c *Case) *string { return &c.Keys }, Zipf, Uniform, Sequential),
 	whole("key-count", "how many different keys there are", func(c *Case) *int { return &c.KeyCount }),
 	real("key-skew", "exponent of zipf: 0 is uniform", func(c *Case) *float64 { return &c.KeySkew }),
@@ -47,6 +49,9 @@ var settings = []Setting{
 	whole("exclusive", "buffers that each channel has of its own", func(c *Case) *int { return &c.Exclusive }),
 	whole("floating", "buffers that the channels of a gate share", func(c *Case) *int { return &c.Floating }),
 	{"buffer-timeout", "how long a record may wait for its buffer to fill: 100ms; 0: not at all; never", setTimeout, getTimeout},
+	whole("connections", "that the process with the sinks opens", func(c *Case) *int { return &c.Connections }),
+	{"tls", "on: mutual TLS between the processes, with a key that anybody can derive: for its cost, not its protection; off", setTLS, getTLS},
+	text("congestion", "TCP congestion control of the data sockets: reno, cubic, ...; empty: the machine's default", func(c *Case) *string { return &c.Congestion }),
 	{"listen", "address of the process with the sources; port 0 picks one", setListen, func(c *Case) string { return c.Listen }},
 	duration("warmup", "before what is measured", func(c *Case) *time.Duration { return &c.Warmup }),
 	duration("duration", "of what is measured", func(c *Case) *time.Duration { return &c.Duration }),
@@ -166,6 +171,37 @@ func getTimeout(c *Case) string {
 		return "never"
 	}
 	return c.BufferTimeout.String()
+}
+
+func setSize(c *Case, s string) (err error) {
+	if s == "auto" {
+		c.Size = SizeAuto
+		return nil
+	}
+	c.Size, err = parseSize(s)
+	return err
+}
+
+func getSize(c *Case) string {
+	if c.Size == SizeAuto {
+		return "auto"
+	}
+	return formatSize(c.Size)
+}
+
+func setTLS(c *Case, s string) error {
+	if s != "on" && s != "off" {
+		return fmt.Errorf("%q is neither on nor off", s)
+	}
+	c.TLS = s == "on"
+	return nil
+}
+
+func getTLS(c *Case) string {
+	if c.TLS {
+		return "on"
+	}
+	return "off"
 }
 
 func setListen(c *Case, s string) error {

@@ -124,7 +124,13 @@ func TestSuiteErrors(t *testing.T) {
 		{"cases:\n  - workload: trace\n    name: a", `s.yaml:3: trace: workload trace needs one: flights, or a file`},
 		{"cases:\n  - workload: trace\n    name: a\n    trace: none.xtrace", `s.yaml:4: trace: no trace is called "`},
 		{"cases:\n  - workload: trace\n    name: a\n    trace: flights\n    rate: 5", `s.yaml:5: rate: a trace has times of its own: change speed, or duration`},
-		{"cases:\n  - workload: longs\n    name: a\n    rate: 5", `s.yaml:4: rate: longs are sent as fast as they go: rate can only be max`},
+		{"cases:\n  - workload: longs\n    name: a\n    size: 12", `s.yaml:4: size: 12: a long is of 8 bytes, or of 16 (its value twice) to 1048576`},
+		{"cases:\n  - workload: latency\n    name: a\n    rate: 5", `s.yaml:4: rate: a round waits for the one before: rate can only be max`},
+		{"cases:\n  - workload: latency\n    name: a\n    round: 0", `s.yaml:4: round: 0, between 1 and 1048576 are possible`},
+		{"cases:\n  - workload: latency\n    name: a\n    readers: 2", `s.yaml:4: readers: 2 share each writer's channels`},
+		{one("spread: skew"), `s.yaml:5: spread: workload keyed spreads its records by their keys`},
+		{one("tls: yes"), `s.yaml:5: tls: "yes" is neither on nor off`},
+		{one("connections: 0"), `s.yaml:5: connections: 0, between 1 and 64 are possible`},
 		{"cases:\n  - workload: keyed", `s.yaml:2: name: a case needs one`},
 		{"cases:\n  - name: A b", `s.yaml:2: name: "A b": up to 64 lower-case letters`},
 		{"cases:\n  - name: a\n  - name: b\n  - name: a", `s.yaml:4: name: two cases are called "a"`},
@@ -179,6 +185,7 @@ func TestSettingsRoundTrip(t *testing.T) {
 	c := NewCase("a")
 	for _, change := range [][2]string{
 		{"workload", "trace"}, {"rate", "50k"}, {"size", "32KiB"}, {"keys", "uniform"}, {"key-skew", "0.99"}, {"buffer-timeout", "never"},
+		{"spread", "skew"}, {"round", "7"}, {"tls", "on"}, {"connections", "3"}, {"congestion", "reno"},
 		{"trace", "flights"}, {"speed", "1000"}, {"seed", "18446744073709551615"}, {"listen", "[::1]:0"}, {"warmup", "1.5s"}, {"segment-size", "4kB"},
 	} {
 		if err := c.Set(change[0], change[1]); err != nil {

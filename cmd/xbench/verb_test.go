@@ -101,7 +101,7 @@ func TestUsageErrors(t *testing.T) {
 		{"run --warmup -1s", "--warmup"},
 		{"run --seed -1", "--seed"},
 		{"run --processes 3", "--processes"},
-		{"run --rate 10k --case long-max", "--rate"},
+		{"run --rate 10k --case flights", "--rate"},
 		{"run --segment-size 1TiB", "--segment-size"},
 		{"run --listen here", "--listen"},
 		{"run --timeout -1s", "--timeout"},

@@ -133,7 +133,7 @@ func (c *Client) dial(ctx context.Context, key connKey, d *dial) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(c.closing, func() { cancel(errClientClosed) })()
-	var dialer net.Dialer
+	dialer := net.Dialer{Control: congestion(c.o.Congestion).control}
 	conn, err := dialer.DialContext(ctx, "tcp", address)
 	if err == nil && c.o.TLS != nil {
 		if conn, err = connectTLS(ctx, conn, c.o.TLS, address); err != nil {
@@ -145,6 +145,9 @@ func (c *Client) dial(ctx context.Context, key connKey, d *dial) {
 			Text: "connecting has failed, which might indicate that the remote process has been lost"}
 		if context.Cause(ctx) == errClientClosed {
 			d.err = errClientClosed
+		}
+		if refused := new(CongestionError); errors.As(err, &refused) { // nobody else's fault
+			d.err = &LocalTransportError{Peer: address, Text: "connecting has failed", Cause: err}
 		}
 		return
 	}

@@ -32,6 +32,9 @@ type Options struct {
 	PartitionTimeout, BackoffMax time.Duration
 	// Connections is how many connections there are to one producing process; 0: one.
 	Connections int
+	// Congestion is the TCP congestion control of the connections, on this end; empty: the machine's default. A *CongestionError says that the
+	// kernel refused it.
+	Congestion string
 	// FrameTimeout bounds the time from the first byte of a frame to its last, once it has to be waited for; 0: DefaultFrameTimeout.
 	FrameTimeout time.Duration
 	// Lost hears why a consumer's connection ended, unless by its good-bye or by Close; also why none came about. It is called by the connection's
@@ -55,7 +58,8 @@ type Server struct {
 
 // Listen starts to serve on a TCP address ("127.0.0.1:0" picks a port). Close ends it.
 func Listen(address string, registry *partition.Registry, o Options) (*Server, error) {
-	l, err := net.Listen("tcp", address)
+	listen := net.ListenConfig{Control: congestion(o.Congestion).control}
+	l, err := listen.Listen(context.Background(), "tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("cannot listen for consumers: %w", err)
 	}
