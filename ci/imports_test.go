@@ -21,6 +21,9 @@ var mayImport = map[string][]string{
 	"workloads":  {"core", "core/meter", "core/net", "core/net/frame", "core/serde", "harness", "harness/pace", "harness/trace", "harness/wait", "results"},
 	"harness":    {"harness/pace", "harness/trace", "harness/wait", "results"},
 
+	"workloads/rivals":       {"harness", "results", "workloads/rivals/field"},
+	"workloads/rivals/field": {"core", "core/net/frame", "harness", "harness/pace"},
+
 	"harness/pace":  {},
 	"harness/trace": {},
 	"harness/wait":  {},
