@@ -27,11 +27,22 @@ type source struct {
 // run sends until the end of the trial, and waits until everything has arrived.
 func (s *source) run(ctx context.Context, t *harness.SourceTask) error {
 	defer s.out.Close()
-	stop := context.AfterFunc(ctx, func() { s.out.Fail(context.Cause(ctx)) })
-	defer stop()
+	failed := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(failed)
+		s.out.Fail(context.Cause(ctx))
+	})
+	defer func() {
+		if !stop() {
+			<-failed // it gives buffers back: nobody may close the exchange under its hands
+		}
+	}()
 	s.witness.begun()
 	if err := s.send(ctx, t); err != nil {
 		return fmt.Errorf("writer %d: %w", s.index, err)
+	}
+	if ctx.Err() != nil { // what there was to send was cut short
+		return fmt.Errorf("writer %d: %w", s.index, context.Cause(ctx))
 	}
 	if err := s.out.End(); err != nil {
 		return fmt.Errorf("writer %d: end: %w", s.index, err)
