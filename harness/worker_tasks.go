@@ -133,7 +133,7 @@ func (t *tasks) report() (*finished, error) {
 func (t *SourceTask) report(index int) (sourceReport, error) {
 	r := sourceReport{Index: index, Ledger: t.Ledger.lines(), Sent: t.sent.Load()}
 	if t.pacer != nil {
-		r.Planned, r.Behind = t.pacer.Planned(), t.pacer.Behind()
+		r.Planned, r.Behind = t.pacer.Planned()*t.burst, t.pacer.Behind()
 	}
 	var err error
 	r.Lag, err = t.lag.recording()

@@ -37,6 +37,7 @@ type Load struct {
 	Size     int     `json:"size"`            // of a payload, bytes; SizeAuto in a Case: as is usual for the workload
 	Spread   string  `json:"spread"`          // over a writer's channels: RoundRobin, Broadcast or Skew; Longs and Rounds
 	Round    int     `json:"round,omitempty"` // records of a round; Rounds
+	Burst    int     `json:"burst,omitempty"` // records of a writer that are due together; Longs at a rate
 	Keys     string  `json:"keys"`            // their distribution: Zipf, Uniform or Sequential; Keyed
 	KeyCount int     `json:"key_count"`       // different ones; Keyed
 	KeySkew  float64 `json:"key_skew"`        // exponent of Zipf
@@ -95,7 +96,7 @@ func usualSize(workload string) int {
 const (
 	sizeMaxBytes   = 64 << 20
 	longMaxBytes   = 1 << 20
-	roundMax       = 1 << 20
+	roundMax       = 1 << 20 // and of a burst
 	connectionsMax = 64
 	keyCountMax    = 1 << 22
 	parallelismMax = 1 << 15 // Flink's: a channel is found by its key group
@@ -107,7 +108,7 @@ func NewCase(name string) Case {
 		Name: name, Driver: "exchange", Processes: 2, Trials: 1, Seed: 1,
 		Warmup: time.Second, Duration: 10 * time.Second,
 		Params: Params{
-			Load: Load{Workload: Keyed, Size: SizeAuto, Spread: RoundRobin, Round: 100, Keys: Zipf, KeyCount: 10_000, KeySkew: 1, Writers: 1, Channels: 4, Readers: 1, Share: ByChannel},
+			Load: Load{Workload: Keyed, Size: SizeAuto, Spread: RoundRobin, Round: 100, Burst: 1, Keys: Zipf, KeyCount: 10_000, KeySkew: 1, Writers: 1, Channels: 4, Readers: 1, Share: ByChannel},
 			Exchange: Exchange{
 				SegmentSize: core.DefaultSegmentSize, Exclusive: core.DefaultExclusive, Floating: core.DefaultFloating,
 				BufferTimeout: core.DefaultBufferTimeout, Listen: "127.0.0.1:0", Connections: 1,
@@ -137,6 +138,12 @@ func (c Case) Plan() (harness.Case, error) {
 	}
 	if c.Workload != Rounds {
 		c.Round = 0
+	}
+	if c.Workload != Longs || c.Rate == 0 {
+		if c.Burst != 1 {
+			return harness.Case{}, keyError("burst", "only longs at a rate come in bursts")
+		}
+		c.Burst = 0
 	}
 	if err := c.check(); err != nil {
 		return harness.Case{}, err
@@ -178,6 +185,7 @@ func (c Case) check() error {
 		{"readers", c.Readers, 1, c.shares()},
 		{"stalled", c.Stalled, 0, c.Readers},
 		{"size", c.Size, 0, sizeMaxBytes},
+		{"burst", c.Burst, 0, roundMax},
 		{"connections", c.Connections, 1, connectionsMax},
 		{"key-count", c.KeyCount, 1, keyCountMax},
 		{"segments", c.Segments, 0, 1 << 24},
@@ -242,6 +250,9 @@ func (c Case) checkLongs() error {
 		return keyError("size", "%d: a long is of 8 bytes, or of 16 (its value twice) to %d", c.Size, longMaxBytes)
 	}
 	if c.Workload == Longs {
+		if c.Rate > 0 && c.Burst == 0 {
+			return keyError("burst", "of 0 records")
+		}
 		return nil
 	}
 	switch {

@@ -41,7 +41,7 @@ func TestWorkloadsArrive(t *testing.T) {
 		{"longs", []string{"workload=longs", "writers=2", "channels=10"}},
 		{"longs in one process", []string{"workload=longs", "writers=2", "channels=10", "readers=3", "processes=1"}},
 		{"long records", []string{"workload=longs", "writers=2", "channels=10", "size=1KiB", "connections=2"}},
-		{"paced longs", []string{"workload=longs", "writers=2", "rate=100k"}},
+		{"paced longs", []string{"workload=longs", "writers=2", "rate=100k", "burst=50"}},
 		{"broadcast", []string{"workload=longs", "writers=2", "spread=broadcast", "tls=on"}},
 		{"skew in one process", []string{"workload=longs", "writers=2", "spread=skew", "processes=1", "tls=on"}},
 		{"rounds", []string{"workload=latency", "writers=2", "channels=3", "congestion=reno"}},

@@ -4,6 +4,7 @@ package workloads
 
 import (
 	"context"
+	"time"
 
 	"xbench/harness"
 	"xbench/harness/pace"
@@ -32,23 +33,28 @@ func (s *source) sendLongs(ctx context.Context, t *harness.SourceTask) error {
 	}
 }
 
-// sendPacedLongs sends longs at their rate. Of the records that are due at once the first, which has waited longest, says since when.
+// sendPacedLongs sends longs at their rate, in bursts. The first record of a burst says when it was due.
 func (s *source) sendPacedLongs(ctx context.Context, t *harness.SourceTask) error {
 	l := newLongs(s.p, s.index, s.out, t.Ledger.Entries)
 	defer l.enter()
-	pacer := t.Pacer(pace.PerSecond(s.p.Rate, s.index, s.p.Writers))
+	burst := uint64(s.p.Burst)
+	pacer := t.BurstPacer(pace.Rate{
+		Records: s.p.Rate, Per: time.Second, First: uint64(s.index) * burst, Step: uint64(s.p.Writers) * burst,
+	}, s.p.Burst)
 	for {
 		s.out.Idle()
 		first, n, ok := pacer.Next(ctx)
 		if !ok {
 			return nil
 		}
-		if err := l.stamp(pacer.Due(first)); err != nil {
-			return err
+		for i := first; i < first+n; i++ {
+			if err := l.stamp(pacer.Due(i)); err != nil {
+				return err
+			}
+			if err := l.send(s.p.Burst - 1); err != nil {
+				return err
+			}
 		}
-		if err := l.send(int(n) - 1); err != nil {
-			return err
-		}
-		t.Sent(int(n) * l.copies())
+		t.Sent(int(n) * s.p.Burst * l.copies())
 	}
 }

@@ -30,6 +30,7 @@ var settings = []Setting{
 	{"rate", "records per second of all writers together: 50k; max: a closed loop, as fast as they go", setRate, getRate},
 	{"size", "of a payload: longs 8 (12 with their length) or 16 to 1MiB; auto: 8 of longs, else 100", setSize, getSize},
 	choice("spread", "of longs over a writer's channels: round-robin, broadcast (each to all), or skew (one to each, then all to the first)", func(c *Case) *string { return &c.Spread }, RoundRobin, Broadcast, Skew),
+	whole("burst", "records of a writer that are due together; longs at a rate", func(c *Case) *int { return &c.Burst }),
 	whole("round", "records of a round; workload latency", func(c *Case) *int { return &c.Round }),
 	choice("keys", "distribution of the keys: zipf, uniform or sequential", func(c *Case) *string { return &c.Keys }, Zipf, Uniform, Sequential),
 	whole("key-count", "how many different keys there are", func(c *Case) *int { return &c.KeyCount }),

@@ -128,6 +128,7 @@ func TestSuiteErrors(t *testing.T) {
 		{"cases:\n  - workload: latency\n    name: a\n    rate: 5", `s.yaml:4: rate: a round waits for the one before: rate can only be max`},
 		{"cases:\n  - workload: latency\n    name: a\n    round: 0", `s.yaml:4: round: 0, between 1 and 1048576 are possible`},
 		{"cases:\n  - workload: latency\n    name: a\n    readers: 2", `s.yaml:4: readers: 2 share each writer's channels`},
+		{one("burst: 2"), `s.yaml:5: burst: only longs at a rate come in bursts`},
 		{one("spread: skew"), `s.yaml:5: spread: workload keyed spreads its records by their keys`},
 		{one("tls: yes"), `s.yaml:5: tls: "yes" is neither on nor off`},
 		{one("connections: 0"), `s.yaml:5: connections: 0, between 1 and 64 are possible`},
@@ -185,7 +186,7 @@ func TestSettingsRoundTrip(t *testing.T) {
 	c := NewCase("a")
 	for _, change := range [][2]string{
 		{"workload", "trace"}, {"rate", "50k"}, {"size", "32KiB"}, {"keys", "uniform"}, {"key-skew", "0.99"}, {"buffer-timeout", "never"},
-		{"spread", "skew"}, {"round", "7"}, {"tls", "on"}, {"connections", "3"}, {"congestion", "reno"},
+		{"spread", "skew"}, {"round", "7"}, {"burst", "9"}, {"tls", "on"}, {"connections", "3"}, {"congestion", "reno"},
 		{"trace", "flights"}, {"speed", "1000"}, {"seed", "18446744073709551615"}, {"listen", "[::1]:0"}, {"warmup", "1.5s"}, {"segment-size", "4kB"},
 	} {
 		if err := c.Set(change[0], change[1]); err != nil {
