@@ -110,7 +110,7 @@ func (l *longs) sendLongs(n int) error {
 func (l *longs) sendRecords(n int) error {
 	v, ch, limit := l.value, l.ch, l.limit
 	for range n {
-		l.record.value = v
+		l.record.set(v)
 		if err := l.out.EmitTo(ch, &l.record); err != nil {
 			return err
 		}
@@ -125,7 +125,7 @@ func (l *longs) sendRecords(n int) error {
 
 func (l *longs) sendBroadcast(n int) error {
 	for range n {
-		l.record.value = l.value
+		l.record.set(l.value)
 		if err := l.out.Emit(&l.record); err != nil {
 			return err
 		}
@@ -143,7 +143,7 @@ func (l *longs) nextRound() uint64 {
 // stamp sends an instant in the place of the next value. The sink cannot know it: it goes into the books.
 func (l *longs) stamp(at int64) error {
 	v := stampBit | uint64(at)
-	l.record.value = v
+	l.record.set(v)
 	var err error
 	if l.spread == Broadcast {
 		err = l.out.Emit(&l.record)
@@ -153,10 +153,10 @@ func (l *longs) stamp(at int64) error {
 	if err != nil {
 		return err
 	}
-	if l.record.size() == longBytes {
+	if l.record.Size() == longBytes {
 		l.entries[l.ch].Mark(v)
 	} else {
-		l.entries[l.ch].MarkBytes(l.record.AppendTo(l.record.scratch[:0]))
+		l.entries[l.ch].MarkBytes(l.record.payload)
 	}
 	if l.ch++; l.ch == l.limit {
 		l.value, l.ch, l.limit = l.nextRound(), 0, l.again
@@ -195,36 +195,20 @@ func (l *longs) enter() {
 // longBytes is the size of a long that is nothing but its value.
 const longBytes = 8
 
-// longRecord is a long of any size: its value, filler, and the value again. It keeps its last form for the books.
-type longRecord struct {
-	value   uint64
-	filler  []byte // between the values; nil: the value alone
-	scratch []byte
-}
+// longRecord is a long of any size: its value, filler, and the value again; or, of 8 bytes, the value alone.
+type longRecord struct{ payload []byte }
 
 func newLongRecord(size int) longRecord {
-	if size == longBytes {
-		return longRecord{}
-	}
-	return longRecord{filler: newPayloads(size, 0).next(size - 2*longBytes), scratch: make([]byte, 0, size)}
+	return longRecord{payload: append([]byte(nil), newPayloads(size, 0).next(size)...)}
 }
 
-func (r *longRecord) size() int {
-	if r.filler == nil {
-		return longBytes
-	}
-	return 2*longBytes + len(r.filler)
+func (r *longRecord) set(v uint64) {
+	binary.BigEndian.PutUint64(r.payload, v)
+	binary.BigEndian.PutUint64(r.payload[len(r.payload)-longBytes:], v)
 }
 
 // Size is the number of bytes that AppendTo appends.
-func (r *longRecord) Size() int { return r.size() }
+func (r *longRecord) Size() int { return len(r.payload) }
 
 // AppendTo appends the record.
-func (r *longRecord) AppendTo(dst []byte) []byte {
-	dst = binary.BigEndian.AppendUint64(dst, r.value)
-	if r.filler == nil {
-		return dst
-	}
-	dst = append(dst, r.filler...)
-	return binary.BigEndian.AppendUint64(dst, r.value)
-}
+func (r *longRecord) AppendTo(dst []byte) []byte { return append(dst, r.payload...) }
