@@ -23,7 +23,7 @@ var mayImport = map[string][]string{
 	"harness":          {"harness/pace", "harness/trace", "harness/wait", "results"},
 
 	"workloads/rivals":       {"harness", "results", "workloads/rivals/field"},
-	"workloads/rivals/field": {"core", "core/net/frame", "harness", "harness/pace"},
+	"workloads/rivals/field": {"core", "core/net/frame", "core/serde", "harness", "harness/pace"},
 
 	"harness/pace":  {},
 	"harness/trace": {},

@@ -133,37 +133,48 @@ func (k *book) join(p []byte) (whole, rest []byte) {
 
 // records enters the whole records that p begins with, and keeps the rest.
 func (b *books) records(c *consumer, k *book, p []byte) (n int) {
-	e := k.entry
-	if b.spec.Size == longSize {
-		for len(p) >= longFramed && binary.BigEndian.Uint32(p) == longSize {
-			if due := enterLong(&e, binary.BigEndian.Uint64(p[lengthSize:])); due != 0 {
-				c.latency(due)
-			}
-			p = p[longFramed:]
-			n++
+	for {
+		var due int64
+		if b.spec.Size == longSize {
+			taken := k.longs(p)
+			n, p = n+taken, p[taken*longFramed:]
 		}
-	}
-	for len(p) >= lengthSize {
+		if len(p) < lengthSize {
+			break
+		}
 		size := int(binary.BigEndian.Uint32(p))
 		if size > batchSize-lengthSize { // no record, and nothing behind it can be told apart
-			e.Bytes(p)
-			n, p = n+1, nil
-			break
+			k.entry.Bytes(p)
+			return n + 1
 		}
 		if len(p) < lengthSize+size {
 			break
 		}
 		record := p[lengthSize : lengthSize+size]
 		if b.spec.Size == longSize {
-			e.Bytes(record) // one of another length
-		} else if due := enterStamped(&e, record, b.spec.Size); due != 0 {
+			due = enterOther(&k.entry, record)
+		} else {
+			due = enterStamped(&k.entry, record, b.spec.Size)
+		}
+		if due != 0 {
 			c.latency(due)
 		}
 		p = p[lengthSize+size:]
 		n++
 	}
-	k.entry = e
 	k.carry = append(k.carry, p...)
+	return n
+}
+
+// longs enters the longs that p begins with, as far as they are the ones to come. It keeps what it counts in registers.
+func (k *book) longs(p []byte) (n int) {
+	next := k.entry.Count
+	for len(p) >= longFramed && binary.BigEndian.Uint32(p) == longSize && binary.BigEndian.Uint64(p[lengthSize:]) == next {
+		p = p[longFramed:]
+		next++
+		n++
+	}
+	k.entry.Count = next
 	return n
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"xbench/core"
 	"xbench/core/net/frame"
+	"xbench/core/serde"
 	"xbench/harness"
 )
 
@@ -120,8 +121,11 @@ type exchangeOutput struct {
 func (o *exchangeOutput) longs(n int, now int64) error {
 	ch, entries, w := o.turn, o.entries, o.w
 	for i := range n {
-		if err := w.EmitLong(ch, int64(nextLong(&entries[ch], i, now))); err != nil {
-			return err
+		v := int64(nextLong(&entries[ch], i, now))
+		if !w.PutLong(ch, v) {
+			if err := w.EmitLong(ch, v); err != nil {
+				return err
+			}
 		}
 		if ch++; ch == len(entries) {
 			ch = 0
@@ -207,26 +211,44 @@ func (d *exchange) entries(consumer int, t *harness.SinkTask) (entries []*harnes
 }
 
 // take enters the records of one buffer.
-func take(r *core.Reader, t *harness.SinkTask, to *harness.Entry, size int) (n int, err error) {
-	e := *to
-	defer func() { *to = e }()
+func take(r *core.Reader, t *harness.SinkTask, e *harness.Entry, size int) (n int, err error) {
+	if size == longSize {
+		return takeLongs(r, t, e)
+	}
 	for {
 		p, ok, err := r.Next()
 		if !ok {
 			return n, err
 		}
 		n++
-		switch {
-		case size > longSize:
-			if due := enterStamped(&e, p, size); due != 0 {
-				t.Latency(due, t.Clock())
-			}
-		case len(p) == longSize:
-			if due := enterLong(&e, binary.BigEndian.Uint64(p)); due != 0 {
-				t.Latency(due, t.Clock())
-			}
-		default:
-			e.Bytes(p) // one of another length
+		if due := enterStamped(e, p, size); due != 0 {
+			t.Latency(due, t.Clock())
 		}
+	}
+}
+
+// takeLongs keeps what it counts in registers.
+func takeLongs(r *core.Reader, t *harness.SinkTask, e *harness.Entry) (n int, err error) {
+	var run serde.Run
+	next := e.Count
+	for {
+		p, rest := run.Next()
+		if p == nil {
+			if p, rest, err = r.NextRun(run); p == nil {
+				e.Count = next
+				return n, err
+			}
+		}
+		run = rest
+		n++
+		if len(p) == longSize && binary.BigEndian.Uint64(p) == next {
+			next++
+			continue
+		}
+		e.Count = next
+		if due := enterOther(e, p); due != 0 {
+			t.Latency(due, t.Clock())
+		}
+		next = e.Count
 	}
 }
