@@ -10,7 +10,8 @@ import (
 	"github.com/libp2p/go-yamux/v5"
 )
 
-// libp2p has its defaults: windows begin at 256 KiB and grow to 16 MiB as needed; small writes wait up to 100 us for others.
+// libp2p has its defaults, and a larger buffer to read into: windows begin at 256 KiB and grow to 16 MiB as needed; small writes wait up to 100 us
+// for others.
 type libp2p struct{ *yamux.Session }
 
 func newLibp2p(c net.Conn, client bool, channels int) (session, error) {
@@ -18,6 +19,7 @@ func newLibp2p(c net.Conn, client bool, channels int) (session, error) {
 	config.AcceptBacklog = max(config.AcceptBacklog, channels)
 	config.MaxIncomingStreams = max(config.MaxIncomingStreams, uint32(channels))
 	config.LogOutput = io.Discard
+	config.ReadBufSize = readAhead
 	begin := yamux.Server
 	if client {
 		begin = yamux.Client

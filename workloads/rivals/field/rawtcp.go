@@ -29,12 +29,10 @@ type rawTCP struct {
 // What goes ahead of a batch; a batch of length 0 is the end of its channel.
 const rawHeader = 4 + 4
 
-// From rawCopyMax on, a batch is not copied behind others but has a vector of its own. rawGather is how much is gathered before it is written, and
-// rawRead how much is read at once.
+// From rawCopyMax on, a batch is not copied behind others but has a vector of its own. rawGather is how much is gathered before it is written.
 const (
 	rawCopyMax = 4 << 10
 	rawGather  = 64 << 10
-	rawRead    = 256 << 10
 )
 
 func (r *rawTCP) listen(int) (addr string, err error) {
@@ -108,7 +106,7 @@ func (r *rawTCP) writeGathered(batch []byte) error {
 
 func (r *rawTCP) deliver(b *books) error {
 	open := b.spec.total()
-	buf := make([]byte, rawRead)
+	buf := make([]byte, readAhead)
 	have := 0
 	for open > 0 {
 		n, err := r.in.Read(buf[have:])

@@ -37,7 +37,7 @@ func Systems() []System {
 		{"yamux", "hashicorp/yamux streams, windows of 1 MiB", PerChannel, false, 2, mux(newHashicorp)},
 		{"libp2p-yamux", "libp2p/go-yamux streams, windows that grow to 16 MiB", PerChannel, false, 2, mux(newLibp2p)},
 		{"smux", "xtaci/smux streams, version 2, windows of 1 MiB", PerChannel, false, 2, mux(newSmux)},
-		{"grpc", "gRPC streams over one HTTP/2 connection, windows that grow from 1 MiB", PerChannel, false, 2, func() system { return &batched{transport: newGRPC()} }},
+		{"grpc", "gRPC streams over one HTTP/2 connection, windows that adapt", PerChannel, false, 2, func() system { return &batched{transport: newGRPC()} }},
 		{"quic", "quic-go streams, windows that grow to 6 MiB, encrypted", PerChannel, false, 2, func() system { return &batched{transport: &quicTransport{}} }},
 		{"nats", "NATS core subjects, server embedded in the sinks' process", NoFlow, false, 2, func() system { return &batched{transport: newNATS()} }},
 		{"raw-tcp", "one TCP connection, channel and length ahead of each batch", PerConnection, true, 2, func() system { return &batched{transport: &rawTCP{}} }},

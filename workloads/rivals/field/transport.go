@@ -8,6 +8,9 @@ import (
 	"xbench/harness"
 )
 
+// readAhead is how much is read from a connection at once, where that can be said. It makes libp2p's yamux a fifth faster than its default of 4 KiB.
+const readAhead = 256 << 10
+
 // transport carries channels over one connection. Each worker has its end: the sinks' listens, the sources' dials. In one process it is
 // one value for both.
 type transport interface {
