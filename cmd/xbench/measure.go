@@ -44,9 +44,6 @@ func begin(sh *shell, o *runOptions, suite string, cases []harness.Case, signals
 // measure makes the cases, until one of them says that the run must stop. An error is one
 // of storing what was measured.
 func (m *measurement) measure(cases []harness.Case) error {
-	if m.run.Host.CongestionControl == "bbr" {
-		m.warn("TCP's congestion control is bbr, which paces even on loopback")
-	}
 	for i, c := range cases {
 		if len(cases) > 1 {
 			m.progress.place = fmt.Sprintf("[%d/%d] ", i+1, len(cases))
@@ -57,6 +54,9 @@ func (m *measurement) measure(cases []harness.Case) error {
 			Interrupt: m.signals.harness,
 			Keep:      m.dir.Put,
 		})
+		if used := report.Case.CongestionControl; used == "bbr" || used == "" && m.run.Host.CongestionControl == "bbr" {
+			m.warn("TCP's congestion control is bbr, which paces even on loopback")
+		}
 		for _, doubt := range report.Warnings {
 			m.warn(doubt)
 		}
