@@ -12,7 +12,7 @@ import (
 	"xbench/results"
 )
 
-// One round of two cases, from the command line to the document.
+// One round of three cases, from the command line to the document.
 func TestRun(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	args := []string{"--case", "^(12B-4x100-|latency-10k|stalled)", "--rival", "raw", "--rounds", "1", "--duration", "200ms", "--warmup", "50ms", "--format", "json"}

@@ -50,7 +50,8 @@ Flags:
 `
 
 const method = `
-What the columns mean: each number is the median over the rounds, with the smallest and the largest behind it. "x exchange" is the
+What the columns mean: each number is the median over the rounds, with the smallest and the largest behind it. The delay of a throughput case is what a
+record takes from its writing to its checking, of one record in 1,024: it shows who keeps the buffer timeout. "x exchange" is the
 system's number divided by the exchange's of the same round. CPU is user and system time of all processes per record. "% of limit" compares
 with what the same round measured of the machine:
   throughput  the smaller of A = bytes/s of one TCP connection with 256 KiB writes / bytes per record, and B = cores / (encode loop + decode

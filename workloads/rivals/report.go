@@ -92,6 +92,8 @@ func rowOf(w workload, s field.System, rounds []round) row {
 	r.RecordsPerMs, r.Ratio = both(func(s sample) float64 { return s.recordsPerMs })
 	r.CPUNs, r.CPURatio = both(func(s sample) float64 { return s.cpuNs })
 	switch w.kind {
+	case throughput:
+		r.P50, r.P50Ratio = both(func(s sample) float64 { return s.p50 })
 	case latency:
 		r.P50, r.P50Ratio = both(func(s sample) float64 { return s.p50 })
 		r.P99, r.P99Ratio = both(func(s sample) float64 { return s.p99 })

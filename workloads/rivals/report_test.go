@@ -89,8 +89,8 @@ func fixed(k kind) caseReport {
 func TestTables(t *testing.T) {
 	for k, want := range map[kind][]string{
 		throughput: {
-			"exchange 110,000 (100,000 - 120,000) 1.00 (1.00 - 1.00) 13.9 (12.2 - 15.5) 1.00 (1.00 - 1.00) 55 (50 - 60) 2 of 2",
-			"raw-tcp (ceiling) 120,000 1.20 12.2 0.79 60 1 of 2",
+			"exchange 110,000 (100,000 - 120,000) 1.00 (1.00 - 1.00) 0.0 (0.0 - 0.1) 13.9 (12.2 - 15.5) 1.00 (1.00 - 1.00) 55 (50 - 60) 2 of 2",
+			"raw-tcp (ceiling) 120,000 1.20 0.0 12.2 0.79 60 1 of 2",
 		},
 		latency: {
 			"exchange 45.0 (30.0 - 60.0) 1.00 (1.00 - 1.00) 150 1.00 38 (25 - 50) 2 of 2",

@@ -134,6 +134,7 @@ func columnsOf(k kind) []tableColumn {
 	return []tableColumn{
 		rate,
 		number("x exchange", func(r row) spread { return r.Ratio }, times),
+		number("p50 delay ms", func(r row) spread { return r.P50 }, millis),
 		number("CPU ns/record", func(r row) spread { return r.CPUNs }, short),
 		number("x exchange", func(r row) spread { return r.CPURatio }, times),
 		limit, valid,
@@ -192,6 +193,7 @@ func micros(ns float64) string {
 	return short(ns / 1e3)
 }
 
+func millis(ns float64) string    { return short(ns / 1e6) }
 func times(v float64) string      { return strconv.FormatFloat(v, 'f', 2, 64) }
 func tenth(v float64) string      { return strconv.FormatFloat(v, 'f', 1, 64) }
 func thousandth(v float64) string { return strconv.FormatFloat(v, 'f', 3, 64) }

@@ -17,8 +17,8 @@ type books struct {
 	spec      Spec
 	channels  []book // by writer, then channel
 	consumers []*consumer
-	err       error // why delivery ended; for those who waited for its end
-	ended     chan struct{}
+	err       error         // of delivery; to be read when it has ended
+	ended     chan struct{} // closed then
 
 	mu struct {
 		sync.Mutex

@@ -15,8 +15,8 @@ type system interface {
 	open(p harness.Plan, s Spec) (addr string, err error)
 	// connect makes the connection and all channels; addr is that of the worker which listens.
 	connect(ctx context.Context, addr string) error
-	// output is what a writer's records go to, its ledger beside it. To be called after connect.
-	output(writer int, entries []harness.Entry) output
+	// output is what a writer's records go to; it keeps the task's ledger. To be called after connect.
+	output(writer int, t *harness.SourceTask) output
 	// consume is a consumer's whole work.
 	consume(ctx context.Context, consumer int, t *harness.SinkTask) error
 	stats() harness.Stats
@@ -59,7 +59,7 @@ func (d *driver) Sources() (all []harness.Source) {
 		all = append(all, harness.Source{
 			Name: fmt.Sprintf("writer %d", i), Index: i, Channels: d.spec.Channels,
 			Run: func(ctx context.Context, t *harness.SourceTask) error {
-				s := source{spec: d.spec, index: i, t: t, out: d.sys.output(i, t.Ledger.Entries)}
+				s := source{spec: d.spec, index: i, t: t, out: d.sys.output(i, t)}
 				return s.run(ctx)
 			},
 		})

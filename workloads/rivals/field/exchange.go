@@ -88,8 +88,8 @@ func (d *exchange) partition(writer int) frame.ResultPartitionID {
 	}
 }
 
-func (d *exchange) output(writer int, entries []harness.Entry) output {
-	return &exchangeOutput{w: d.writers[writer], entries: entries, record: stamped{size: d.spec.Size}}
+func (d *exchange) output(writer int, t *harness.SourceTask) output {
+	return &exchangeOutput{w: d.writers[writer], entries: t.Ledger.Entries, record: stamped{size: d.spec.Size}}
 }
 
 func (d *exchange) stats() harness.Stats {

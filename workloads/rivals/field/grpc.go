@@ -26,15 +26,15 @@ type grpcTransport struct {
 	cancel   context.CancelFunc
 
 	opened sync.WaitGroup // calls that are still to come
-	begin  chan *books    // closed behind the one value that every call needs
+	begin  chan struct{}  // closed when books are set
 	books  *books
-	ended  chan error // by call
+	ended  chan error // one of each call
 }
 
 const grpcMethod = "/rivals.Exchange/Channel"
 
 func newGRPC() *grpcTransport {
-	g := &grpcTransport{begin: make(chan *books)}
+	g := &grpcTransport{begin: make(chan struct{})}
 	g.calls, g.cancel = context.WithCancel(context.Background())
 	return g
 }

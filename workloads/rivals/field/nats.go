@@ -4,7 +4,6 @@ package field
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"sync"
@@ -112,7 +111,7 @@ func (c *natsChannel) write(batch []byte) ([]byte, error) {
 	return batch, c.n.out.Publish(c.subject, batch)
 }
 
-// end sends an empty message, and waits until the server has everything.
+// end sends an empty message. The connection stays until all workers are done, so it gets there.
 func (c *natsChannel) end() error { return c.n.out.Publish(c.subject, nil) }
 
 // flush has nothing to do: the client writes what was published as soon as the socket takes it.
@@ -131,10 +130,9 @@ func (n *natsTransport) deliver(b *books) error {
 	}
 }
 
-func (n *natsTransport) close() (err error) {
+func (n *natsTransport) close() error {
 	for _, c := range []*nats.Conn{n.out, n.in} {
 		if c != nil {
-			err = errors.Join(err, c.Flush())
 			c.Close()
 		}
 	}

@@ -75,9 +75,11 @@ func (b *batched) connect(ctx context.Context, addr string) error {
 	return nil
 }
 
-func (b *batched) output(writer int, entries []harness.Entry) output {
+func (b *batched) output(writer int, t *harness.SourceTask) output {
 	n := b.spec.Channels
-	return newBatches(b.spec, b.transport, b.channels[writer*n:(writer+1)*n], entries)
+	out := newBatches(b.spec, b.transport, b.channels[writer*n:(writer+1)*n], t.Ledger.Entries)
+	out.clock = t.Clock
+	return out
 }
 
 func (b *batched) consume(ctx context.Context, consumer int, t *harness.SinkTask) error {
