@@ -51,4 +51,6 @@ func TestARecordThatFillsItsBufferEndsIt(t *testing.T) {
 type deaf struct{}
 
 func (deaf) DataAvailable()          {}
+func (deaf) DataPending()            {}
+func (deaf) Push()                   {}
 func (deaf) PriorityAvailable(int32) {}

@@ -10,6 +10,7 @@ import (
 	"net"
 	"sync"
 
+	"xbench/core/meter"
 	"xbench/core/net/frame"
 	"xbench/core/net/gate"
 )
@@ -52,6 +53,9 @@ type dial struct {
 
 // NewClient makes a client without any connection.
 func NewClient(o Options) *Client {
+	if o.Clock == nil {
+		o.Clock = meter.Monotonic()
+	}
 	if o.PartitionTimeout == 0 {
 		o.PartitionTimeout = DefaultPartitionTimeout
 	}

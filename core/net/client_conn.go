@@ -24,8 +24,10 @@ type clientConn struct {
 	traffic *meter.Traffic
 
 	inbox *inbox[intent]
-	recv  clientReceiver // owned by the receiving goroutine
-	send  clientSender   // owned by the sending goroutine
+	recv  clientReceiver // owned by whoever has the seat
+	seat  seat
+	send  clientSender // owned by whoever has the outlet
+	out   outlet
 
 	done chan struct{} // closed when the connection fails or ends
 
@@ -59,7 +61,9 @@ const (
 func newClientConn(s stream, peer string, o Options) *clientConn {
 	c := &clientConn{stream: s, peer: peer, o: o, traffic: o.traffic(), inbox: newInbox[intent](), done: make(chan struct{})}
 	c.recv = newClientReceiver(c)
-	c.send = clientSender{conn: c}
+	c.seat.init(c)
+	c.send = clientSender{conn: c, direct: c.recv.direct}
+	c.out = outlet{sender: &c.send, wake: c.inbox.signal, notes: c.inbox.len, clock: o.Clock, direct: c.send.direct != nil}
 	c.mu.requests = map[frame.ChannelID]*request{}
 	return c
 }
@@ -74,12 +78,14 @@ func (c *clientConn) open(ch *gate.RemoteChannel, id frame.ResultPartitionID, su
 	c.mu.Lock()
 	err := c.mu.err
 	if err == nil {
+		c.servedLocked(ch.Waiter())
 		c.mu.requests[ch.ID()] = r
 	}
 	c.mu.Unlock()
 	if err != nil {
 		return err
 	}
+	ch.Joined(c)
 	c.inbox.put(intent{kind: kindRequest, channel: ch, request: r.message})
 	if ch.IsReleased() { // before it was registered, perhaps: then nobody else takes it off
 		c.forget(ch)
@@ -96,7 +102,15 @@ func (c *clientConn) post(ch *gate.RemoteChannel, what gate.Intent) {
 		c.acknowledge(ch)
 		return
 	}
-	c.inbox.put(intent{kind: kindChannel, channel: ch, what: what})
+	n := intent{kind: kindChannel, channel: ch, what: what}
+	if what != gate.AnnounceCredit || !c.seat.byTask.Load() {
+		c.inbox.put(n)
+		return
+	}
+	c.inbox.leave(n) // the task sends it with the next Read
+	if ch.Waiter().Parked() || !c.seat.byTask.Load() {
+		c.inbox.signal()
+	}
 }
 
 // acknowledge leaves its note ahead of the channel's cancel, or not at all: it is written also if the channel is released by then, and behind a
@@ -112,6 +126,10 @@ func (c *clientConn) acknowledge(ch *gate.RemoteChannel) {
 func (c *clientConn) forget(ch *gate.RemoteChannel) {
 	c.mu.Lock()
 	delete(c.mu.requests, ch.ID())
+	if len(c.mu.requests) == 0 {
+		c.seat.sole.Store(nil)
+		c.Yield()
+	}
 	c.mu.Unlock()
 }
 
@@ -148,22 +166,16 @@ func (c *clientConn) run() {
 	})
 	pprof.Do(context.Background(), pprof.Labels("role", "client-recv", "peer", c.peer), func(context.Context) { c.recvLoop() })
 	sender.Wait()
+	c.seat.close()
 	c.recv.release()
 	c.inbox.close()
 }
 
-func (c *clientConn) recvLoop() {
-	for {
-		if err := c.recv.receiveOnce(); err != nil {
-			c.end(c.explain(err))
-			return
-		}
-	}
-}
+func (c *clientConn) recvLoop() { c.end(c.explain(c.readLoop())) }
 
 func (c *clientConn) sendLoop() {
 	for {
-		worked, err := c.send.sendOnce()
+		worked, err := c.out.sendOnce()
 		if err != nil {
 			c.end(c.explain(err))
 			return

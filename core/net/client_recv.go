@@ -27,9 +27,11 @@ const (
 // have ended.
 type clientReceiver struct {
 	conn   *clientConn
+	direct direct // nil: every read may wait
 	ahead  []byte // read, not handled yet: ahead[from:to]
 	from   int
 	to     int
+	got    int    // by the last read, bytes
 	whole  uint64 // messages so far
 	bulk   bool   // the last body was large
 	body   body
@@ -48,12 +50,18 @@ type body struct {
 }
 
 func newClientReceiver(c *clientConn) clientReceiver {
-	return clientReceiver{conn: c, ahead: make([]byte, readAhead)}
+	r := clientReceiver{conn: c, ahead: make([]byte, readAhead)}
+	r.direct, _ = c.stream.(direct)
+	return r
 }
 
 // receiveOnce reads what is there and handles every whole message, and as much of a body as has come.
-func (r *clientReceiver) receiveOnce() error {
-	n, err := r.read()
+func (r *clientReceiver) receiveOnce() error { return r.receiveUnless(nil) }
+
+// receiveUnless is receiveOnce that waits only if p lets it, and otherwise returns errInterrupted.
+func (r *clientReceiver) receiveUnless(p parker) error {
+	n, err := r.read(p)
+	r.got = n
 	if err != nil {
 		return err
 	}
@@ -74,7 +82,7 @@ func (r *clientReceiver) receiveOnce() error {
 }
 
 // read reads the rest of a body into its place and whatever follows behind it ahead.
-func (r *clientReceiver) read() (int, error) {
+func (r *clientReceiver) read(p parker) (int, error) {
 	r.compact()
 	limit := len(r.ahead)
 	if r.bulk {
@@ -85,7 +93,10 @@ func (r *clientReceiver) read() (int, error) {
 		vectors = append(vectors, r.body.missing)
 	}
 	vectors = append(vectors, r.ahead[r.to:limit])
-	return r.conn.stream.readv(vectors, r.partial())
+	if p == nil {
+		return r.conn.stream.readv(vectors, r.partial())
+	}
+	return r.direct.readvUnless(vectors, r.partial(), p)
 }
 
 // partial is the number of the message that has begun and not ended, 0 between two of them.

@@ -18,30 +18,69 @@ type clientSender struct {
 	conn   *clientConn
 	out    []byte
 	vector [1][]byte
+	direct direct // nil: every write may wait
+	rest   []byte // of out that the socket did not take at once; empty: none
+	end    error  // of a good-bye that is in out
 	tally  tally
 }
 
 // sendOnce writes one batch of everything that is due. It reports whether there was anything to do.
 func (s *clientSender) sendOnce() (worked bool, err error) {
-	s.out = s.out[:0]
-	goodbye := false
-	for _, n := range s.conn.inbox.take() {
-		worked = true
-		goodbye = goodbye || n.kind == kindClose
-		s.append(&n)
+	if len(s.rest) == 0 {
+		worked = s.gather()
+		s.rest = s.out
 	}
+	if len(s.rest) > 0 {
+		worked = true
+		s.vector[0] = s.rest
+		err = s.conn.stream.writev(s.vector[:])
+	}
+	return worked, s.written(err)
+}
+
+// sendNow is sendOnce as far as it goes without waiting. left says that something is still to be written.
+func (s *clientSender) sendNow() (worked, left bool, err error) {
+	if len(s.rest) > 0 {
+		return true, true, nil // the goroutine is about to write it
+	}
+	worked = s.gather()
 	if len(s.out) > 0 {
 		s.vector[0] = s.out
-		s.tally.messages(s.out)
-		s.tally.bytes += uint64(len(s.out))
-		if err = s.conn.stream.writev(s.vector[:]); err == nil {
-			s.tally.sent(s.conn.traffic)
+		rest, err := s.direct.tryWritev(s.vector[:])
+		if err == nil && len(rest) > 0 {
+			s.rest = rest[0]
+			return true, true, nil
 		}
+		return true, false, s.written(err)
 	}
-	if err == nil && goodbye {
-		err = errGoodbye
+	return worked, false, s.written(nil)
+}
+
+// gather makes the messages of all notes.
+func (s *clientSender) gather() (worked bool) {
+	s.out = s.out[:0]
+	for _, n := range s.conn.inbox.take() {
+		worked = true
+		if n.kind == kindClose {
+			s.end = errGoodbye
+		}
+		s.append(&n)
 	}
-	return worked, err
+	s.tally.messages(s.out)
+	s.tally.bytes += uint64(len(s.out))
+	return worked
+}
+
+// written counts a batch that is out.
+func (s *clientSender) written(err error) error {
+	s.rest = nil
+	if err == nil && s.tally.frames > 0 {
+		s.tally.sent(s.conn.traffic)
+	}
+	if err == nil {
+		err = s.end
+	}
+	return err
 }
 
 func (s *clientSender) append(n *intent) {

@@ -38,6 +38,16 @@ func (r *viewReader) DataAvailable() {
 	}
 }
 
+// DataPending leaves the note for Push.
+func (r *viewReader) DataPending() {
+	if r.notified.CompareAndSwap(false, true) {
+		r.conn.inbox.leave(note{kind: noteData, reader: r})
+	}
+}
+
+// Push sends what is pending, if nobody else is at it.
+func (r *viewReader) Push() { r.conn.out.push() }
+
 // PriorityAvailable is the same to a remote reader: what comes first is decided when it is polled.
 func (r *viewReader) PriorityAvailable(int32) { r.DataAvailable() }
 

@@ -58,6 +58,9 @@ type Server struct {
 
 // Listen starts to serve on a TCP address ("127.0.0.1:0" picks a port). Close ends it.
 func Listen(address string, registry *partition.Registry, o Options) (*Server, error) {
+	if o.Clock == nil {
+		o.Clock = meter.Monotonic()
+	}
 	listen := net.ListenConfig{Control: congestion(o.Congestion).control}
 	l, err := listen.Listen(context.Background(), "tcp", address)
 	if err != nil {

@@ -27,7 +27,8 @@ type serverConn struct {
 
 	inbox *inbox[note]
 	recv  serverReceiver // owned by the receiving goroutine
-	send  serverSender   // owned by the sending goroutine
+	send  serverSender   // owned by whoever has the outlet
+	out   outlet
 
 	dropped chan struct{} // closed when a peer that was told that it is broken has said everything
 	once    sync.Once
@@ -66,6 +67,7 @@ func newServerConn(s stream, peer string, registry *partition.Registry, o Option
 	}
 	c.recv = serverReceiver{conn: c, readers: map[frame.ChannelID]*viewReader{}, early: map[frame.ChannelID]*partition.EarlyRequest{}}
 	c.send = newServerSender(c)
+	c.out = outlet{sender: &c.send, wake: c.inbox.signal, notes: c.inbox.len, clock: o.Clock, direct: c.send.direct != nil}
 	return c
 }
 
@@ -115,7 +117,7 @@ func (c *serverConn) recvLoop() {
 
 func (c *serverConn) sendLoop() {
 	for {
-		worked, err := c.send.sendOnce()
+		worked, err := c.out.sendOnce()
 		if err != nil {
 			if c.send.last != nil {
 				c.part()

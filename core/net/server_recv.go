@@ -26,15 +26,16 @@ var errClosedByPeer = errors.New("connection closed by the consumer")
 // serverReceiver reads requests and turns them into notes for the sender. Its fields belong to the receiving goroutine, and to
 // release when both goroutines have ended.
 type serverReceiver struct {
-	conn    *serverConn
-	in      []byte // read, not handled yet: in[:have]
-	have    int
-	whole   uint64 // requests so far
-	broken  bool   // what the peer sends is no request; it was told, and the rest is dropped
-	vector  [1][]byte
-	tally   tally
-	readers map[frame.ChannelID]*viewReader
-	early   map[frame.ChannelID]*partition.EarlyRequest // those of the readers that wait for their partition
+	conn     *serverConn
+	in       []byte // read, not handled yet: in[:have]
+	have     int
+	whole    uint64 // requests so far
+	credited bool   // a note of credit was left for the sender
+	broken   bool   // what the peer sends is no request; it was told, and the rest is dropped
+	vector   [1][]byte
+	tally    tally
+	readers  map[frame.ChannelID]*viewReader
+	early    map[frame.ChannelID]*partition.EarlyRequest // those of the readers that wait for their partition
 }
 
 // receiveOnce reads what is there and handles every whole message.
@@ -84,6 +85,10 @@ func (s *serverReceiver) receiveOnce() error {
 		s.whole++
 	}
 	s.have = copy(s.in, rest)
+	if s.credited {
+		s.credited = false
+		s.conn.out.push() // this goroutine is awake, the sender's may not be
+	}
 	return nil
 }
 
@@ -142,7 +147,8 @@ func (s *serverReceiver) handle(m *frame.Request) error {
 	switch m.ID {
 	case frame.IDAddCredit:
 		s.tally.credits += uint64(m.Credit)
-		s.conn.inbox.put(note{kind: noteCredit, reader: r, n: m.Credit})
+		s.conn.inbox.leave(note{kind: noteCredit, reader: r, n: m.Credit})
+		s.credited = true
 	case frame.IDResumeConsumption:
 		s.conn.inbox.put(note{kind: noteResume, reader: r})
 	case frame.IDAckAllUserRecordsProcessed:

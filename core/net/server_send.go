@@ -26,6 +26,9 @@ type serverSender struct {
 	control   []byte
 	last      error // nothing is sent after this batch, and why
 
+	direct direct   // nil: every write may wait
+	rest   [][]byte // of a batch that the socket did not take at once; nil: none
+
 	arena   []byte // headers, and small contents behind them; never grown while vectors point into it
 	vectors [][]byte
 	inArena bool // the last vector is the arena's tail and may be extended
@@ -36,24 +39,48 @@ type serverSender struct {
 }
 
 func newServerSender(c *serverConn) serverSender {
-	return serverSender{conn: c, arena: make([]byte, 0, arenaBytes)}
+	s := serverSender{conn: c, arena: make([]byte, 0, arenaBytes)}
+	s.direct, _ = c.stream.(direct)
+	return s
 }
 
 // sendOnce applies the notes that have come, then writes at most one batch. It reports whether there was anything to do.
 func (s *serverSender) sendOnce() (worked bool, err error) {
+	if s.rest != nil {
+		return true, s.write(s.rest)
+	}
+	worked = s.gather()
+	if len(s.vectors) == 0 {
+		return worked, nil
+	}
+	return true, s.write(s.vectors)
+}
+
+// sendNow is sendOnce as far as it goes without waiting. left says that a batch, or a part of it, is still to be written.
+func (s *serverSender) sendNow() (worked, left bool, err error) {
+	if s.rest != nil {
+		return true, true, nil // the goroutine is about to write it
+	}
+	worked = s.gather()
+	if len(s.vectors) == 0 {
+		return worked, false, nil
+	}
+	rest, err := s.direct.tryWritev(s.vectors)
+	if err == nil && len(rest) > 0 {
+		s.rest = rest
+		return true, true, nil
+	}
+	return true, false, s.written(err)
+}
+
+// gather applies the notes and makes the next batch.
+func (s *serverSender) gather() (worked bool) {
 	for _, n := range s.conn.inbox.take() {
 		worked = true
 		s.apply(n)
 	}
 	s.fill()
-	if len(s.vectors) == 0 {
-		return worked, nil
-	}
-	err = s.write()
-	if err == nil {
-		err = s.last
-	}
-	return true, err
+	return worked
 }
 
 func (s *serverSender) apply(n note) {
@@ -246,18 +273,21 @@ func (s *serverSender) extend(at int) {
 	s.inArena = true
 }
 
-// write sends the batch and lets its buffers go home, also when the connection has failed.
-func (s *serverSender) write() error {
-	err := s.conn.stream.writev(s.vectors)
+// write sends the batch, or the rest of it.
+func (s *serverSender) write(vectors [][]byte) error { return s.written(s.conn.stream.writev(vectors)) }
+
+// written lets the batch's buffers go home, also when the connection has failed.
+func (s *serverSender) written(err error) error {
 	for _, b := range s.held {
 		b.Recycle()
 	}
 	if err == nil {
 		s.tally.bytes += uint64(s.bytes)
 		s.tally.sent(s.conn.traffic)
+		err = s.last
 	}
 	clear(s.held)
 	s.held, s.vectors, s.arena, s.control = s.held[:0], s.vectors[:0], s.arena[:0], s.control[:0]
-	s.bytes, s.frames, s.inArena = 0, 0, false
+	s.bytes, s.frames, s.inArena, s.rest = 0, 0, false, nil
 	return err
 }

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -25,6 +27,27 @@ type stream interface {
 	closeWrite() error
 	close() error
 }
+
+// direct is a stream on which one can try without waiting. Only bare TCP is one: a TLS record goes out whole or not at all.
+type direct interface {
+	// tryWritev writes as much of the vectors as there is room for and returns the rest, which it may have cut up.
+	tryWritev(vectors [][]byte) (rest [][]byte, err error)
+	// readvUnless is readv that waits only if p lets it, and no longer than until interrupt is called: otherwise it returns errInterrupted.
+	readvUnless(vectors [][]byte, partial uint64, p parker) (int, error)
+	// interrupt ends a wait in readvUnless. If there is none it may end the next one.
+	interrupt()
+}
+
+// A parker says whether a read may wait.
+type parker interface {
+	// park is asked right before a wait. True: somebody may call interrupt from now on.
+	park() bool
+	// unpark says that the wait is over, or was not allowed.
+	unpark()
+}
+
+// errInterrupted says that nothing was read, because there is something else to look at first.
+var errInterrupted = errors.New("reading interrupted")
 
 // newStream picks the stream for a connection: vectors of the kernel for bare TCP, one slice at a time for everything else (TLS, a pipe in
 // a test).
@@ -67,16 +90,37 @@ type tcpStream struct {
 	partial             uint64
 	inCount             int
 	inErr               error
+	parker              parker // nil: a read may wait
+	waiting             bool   // parker let it
 	out                 [][]byte
 	outErr              error
+	noWait              bool       // a write must not wait
 	parked              meter.Time // 0: not
 }
 
 func (s *tcpStream) readv(vectors [][]byte, partial uint64) (int, error) {
-	s.in, s.partial = vectors, partial
+	return s.readvUnless(vectors, partial, nil)
+}
+
+func (s *tcpStream) readvUnless(vectors [][]byte, partial uint64, p parker) (int, error) {
+	s.in, s.partial, s.parker = vectors, partial, p
 	s.timer.moved(partial)
-	if err := s.raw.Read(s.readOnce); err != nil {
-		return 0, s.timer.explain(err)
+	for {
+		err := s.raw.Read(s.readOnce)
+		s.awake()
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			return 0, s.timer.explain(err)
+		}
+		// An interruption, perhaps of a wait that was over by then.
+		if err := s.conn.SetReadDeadline(time.Time{}); err != nil {
+			return 0, s.timer.explain(err)
+		}
+		if p != nil {
+			return 0, errInterrupted
+		}
 	}
 	if s.inErr != nil {
 		return 0, s.inErr
@@ -87,19 +131,59 @@ func (s *tcpStream) readv(vectors [][]byte, partial uint64) (int, error) {
 	return s.inCount, nil
 }
 
+// awake says that a read does not wait, if it did.
+func (s *tcpStream) awake() {
+	if s.waiting {
+		s.waiting = false
+		s.parker.unpark()
+	}
+}
+
 func (s *tcpStream) tryRead(fd uintptr) (done bool) {
+	s.awake()
 	for {
 		s.inCount, s.inErr = unix.Readv(int(fd), s.in)
 		s.traffic.ReadsIn.Add(1)
 		switch {
 		case s.inErr == unix.EINTR:
 		case s.inErr == unix.EAGAIN:
+			if s.parker != nil {
+				if s.waiting = true; !s.parker.park() {
+					s.inErr = errInterrupted
+					return true
+				}
+			}
 			s.timer.wait(s.partial)
 			return false
 		default:
 			return true
 		}
 	}
+}
+
+// longAgo is a deadline that has passed.
+var longAgo = time.Unix(1, 0)
+
+func (s *tcpStream) interrupt() { _ = s.conn.SetReadDeadline(longAgo) } // a connection that is closed reads no more anyway
+
+func (s *tcpStream) tryWritev(vectors [][]byte) (rest [][]byte, err error) {
+	s.noWait = true
+	defer func() { s.noWait = false }()
+	for len(vectors) > 0 {
+		n := min(len(vectors), maxVectors)
+		s.out = vectors[:n]
+		if err := s.raw.Write(s.writeOnce); err != nil {
+			return nil, err
+		}
+		if s.outErr != nil && s.outErr != unix.EAGAIN {
+			return nil, s.outErr
+		}
+		vectors = vectors[n-len(s.out):]
+		if len(s.out) > 0 {
+			break
+		}
+	}
+	return vectors, nil
 }
 
 func (s *tcpStream) writev(vectors [][]byte) error {
@@ -130,6 +214,8 @@ func (s *tcpStream) tryWrite(fd uintptr) (done bool) {
 		switch {
 		case s.outErr == unix.EINTR:
 			continue
+		case s.outErr == unix.EAGAIN && s.noWait:
+			return true
 		case s.outErr == unix.EAGAIN:
 			if s.waits != nil {
 				s.parked = s.clock()

@@ -235,7 +235,7 @@ func TestNextPrefersABufferToTheEndOfItsContext(t *testing.T) {
 				}
 				return f.Poll()
 			}
-			item, err := waitFor(ended, f.wake, nil, nil, arrive)
+			item, err := f.waiter.next(ended, arrive)
 			if err != nil || item.Sequence != n {
 				t.Fatalf("waited for %d and got %v, %v", n, item, err)
 			}

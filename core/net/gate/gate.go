@@ -36,13 +36,14 @@ type InputGate struct {
 	o        Options
 	share    buffer.GateShare
 	floating *buffer.LocalBufferPool
+	reserve  reserve   // of the remote channels' exclusive segments
 	channels []channel // see install
 	sizing   *sizing   // nil without debloating
 
 	decompressor *buffer.Decompressor // the task's; nil until something is compressed
 
-	wake     chan struct{} // one slot: a signal, never data
-	nonEmpty func(urgent)  // set by a union before any channel is opened; called on the edge from nothing to something, and to priority
+	waiter   *Waiter      // where the task waits: the gate's own, or its union's
+	nonEmpty func(urgent) // set by a union before any channel is opened; called on the edge from nothing to something, and to priority
 	closing  sync.Once
 
 	mu struct {
@@ -83,7 +84,7 @@ func New(ctx context.Context, o Options) (*InputGate, error) {
 		pool.Destroy()
 		return nil, err
 	}
-	g := &InputGate{o: o, share: share, floating: pool, channels: make([]channel, o.Channels), wake: make(chan struct{}, 1)}
+	g := &InputGate{o: o, share: share, floating: pool, channels: make([]channel, o.Channels), waiter: newWaiter(o.Clock, o.Waits)}
 	if o.Debloat != nil {
 		g.sizing = newSizing(*o.Debloat, o.Pool.SegmentSize())
 	}
@@ -154,16 +155,10 @@ func (g *InputGate) unlock(wake bool, u urgent) {
 	if !wake {
 		return
 	}
-	signal(g.wake)
 	if g.nonEmpty != nil {
 		g.nonEmpty(u)
-	}
-}
-
-func signal(wake chan struct{}) {
-	select {
-	case wake <- struct{}{}:
-	default: // already woken
+	} else {
+		g.waiter.Signal()
 	}
 }
 
@@ -278,32 +273,17 @@ func (g *InputGate) Next(ctx context.Context) (Item, error) {
 	if ok || err != nil {
 		return item, err
 	}
-	return waitFor(ctx, g.wake, g.o.Clock, g.o.Waits, g.Poll)
+	return g.waiter.next(ctx, g.Poll)
 }
 
-// waitFor polls until there is something, and reports the time without.
-func waitFor(ctx context.Context, wake <-chan struct{}, clock meter.Clock, waits meter.Observer, poll func() (Item, bool, error)) (Item, error) {
-	if waits != nil {
-		from := clock()
-		defer func() { waits.Waited(meter.Input, -1, from, clock()) }()
-	}
-	for {
-		select {
-		case <-wake:
-		case <-ctx.Done():
-		}
-		over := ctx.Err() // looked at first: what came before the end is worth more
-		if item, ok, err := poll(); ok || err != nil {
-			return item, err
-		}
-		if over != nil {
-			return Item{}, over
-		}
-	}
-}
+// Waiter is where the gate's task waits.
+func (g *InputGate) Waiter() *Waiter { return g.waiter }
 
 // Available signals that something may be there to poll; one slot, for the task to select on.
-func (g *InputGate) Available() <-chan struct{} { return g.wake }
+func (g *InputGate) Available() <-chan struct{} {
+	g.waiter.yield()
+	return g.waiter.wake
+}
 
 // DataEnded reports whether every channel has said that its data is over.
 func (g *InputGate) DataEnded() bool {
@@ -369,4 +349,5 @@ func (g *InputGate) close() {
 		}
 	}
 	g.floating.Destroy()
+	g.waiter.disregard()
 }

@@ -30,6 +30,7 @@ type localChannel struct {
 // there yet, it is waited for. What goes wrong the task finds at its next poll.
 func (g *InputGate) OpenLocal(i int, registry *partition.Registry, id frame.ResultPartitionID, sub int) {
 	c := &localChannel{index: i, gate: g}
+	g.waiter.join(nil)
 	if g.install(i, c) != nil {
 		return
 	}
@@ -64,6 +65,8 @@ func (c *localChannel) opened(v *partition.View, err error) {
 }
 
 func (c *localChannel) DataAvailable()                   { c.gate.dataAvailable(c.index) }
+func (c *localChannel) DataPending()                     { c.DataAvailable() }
+func (c *localChannel) Push()                            {}
 func (c *localChannel) PriorityAvailable(sequence int32) { c.gate.priorityAvailable(c.index, sequence) }
 
 func (c *localChannel) look() (v *partition.View, err error) {

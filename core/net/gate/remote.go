@@ -50,9 +50,8 @@ type RemoteChannel struct {
 	mu struct {
 		sync.Mutex
 		allowance credit.Allowance
-		floating  []buffer.Buffer   // free, from the gate's pool
-		exclusive []*buffer.Segment // free, the channel's own
-		waiting   bool              // listening to the gate's pool
+		floating  []buffer.Buffer // free, from the gate's pool; free exclusive ones lie in the gate's reserve
+		waiting   bool            // listening to the gate's pool
 		received  received
 		expected  int32 // next sequence number
 		err       error
@@ -70,13 +69,19 @@ func (g *InputGate) OpenRemote(ctx context.Context, i int, id frame.ChannelID, p
 	}
 	c := &RemoteChannel{id: id, index: i, gate: g, post: post}
 	c.mu.allowance = credit.NewAllowance(g.share.Exclusive)
-	c.mu.exclusive = segments
+	g.reserve.put(segments...)
 	if err := g.install(i, c); err != nil {
-		g.o.Pool.RecycleUnpooled(segments)
+		g.o.Pool.RecycleUnpooled(g.reserve.takeCold(len(segments)))
 		return nil, err
 	}
 	return c, nil
 }
+
+// Waiter is where the channel's task waits.
+func (c *RemoteChannel) Waiter() *Waiter { return c.gate.waiter }
+
+// Joined says which connection the channel comes over.
+func (c *RemoteChannel) Joined(l Line) { c.gate.waiter.join(l) }
 
 // ID is the channel's name on the wire.
 func (c *RemoteChannel) ID() frame.ChannelID { return c.id }
@@ -105,10 +110,7 @@ func (c *RemoteChannel) TakeBuffer(n int) (buffer.Buffer, error) {
 		c.mu.floating = c.mu.floating[:last]
 		return b, nil
 	default:
-		last := len(c.mu.exclusive) - 1
-		s := c.mu.exclusive[last]
-		c.mu.exclusive = c.mu.exclusive[:last]
-		return s.Lend(c, -1), nil
+		return c.gate.reserve.take().Lend(c, -1), nil
 	}
 }
 
@@ -264,8 +266,8 @@ func (c *RemoteChannel) release() {
 		buffers = append(buffers, a.buf)
 	}
 	buffers = append(buffers, c.mu.floating...)
-	segments := c.mu.exclusive
-	c.mu.floating, c.mu.exclusive = nil, nil
+	c.mu.floating = nil
+	segments := c.gate.reserve.takeCold(c.mu.allowance.Exclusive())
 	c.mu.Unlock()
 
 	for _, b := range buffers {

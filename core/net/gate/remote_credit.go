@@ -69,7 +69,7 @@ func (c *RemoteChannel) Recycle(s *buffer.Segment) {
 		c.gate.o.Pool.RecycleUnpooled([]*buffer.Segment{s})
 		return
 	}
-	c.mu.exclusive = append(c.mu.exclusive, s)
+	c.gate.reserve.put(s)
 	displaced, announce := c.mu.allowance.ReturnExclusive()
 	var spare buffer.Buffer
 	if displaced {

@@ -17,9 +17,7 @@ type UnionGate struct {
 	gates  []*InputGate
 	offset []int // index of each gate's first channel
 	ofGate []int32
-	clock  meter.Clock
-	waits  meter.Observer
-	wake   chan struct{}
+	waiter *Waiter
 
 	mu struct {
 		sync.Mutex
@@ -31,7 +29,7 @@ type UnionGate struct {
 
 // NewUnion joins gates whose channels are not open yet.
 func NewUnion(clock meter.Clock, waits meter.Observer, gates ...*InputGate) *UnionGate {
-	u := &UnionGate{gates: gates, clock: clock, waits: waits, wake: make(chan struct{}, 1), offset: make([]int, len(gates))}
+	u := &UnionGate{gates: gates, waiter: newWaiter(clock, waits), offset: make([]int, len(gates))}
 	u.mu.ready = newReady(len(gates))
 	u.mu.done = make([]bool, len(gates))
 	for k, g := range gates {
@@ -39,6 +37,7 @@ func NewUnion(clock meter.Clock, waits meter.Observer, gates ...*InputGate) *Uni
 		for range g.Channels() {
 			u.ofGate = append(u.ofGate, int32(k))
 		}
+		g.waiter = u.waiter
 		g.nonEmpty = func(p urgent) { u.dataAvailable(k, p) }
 	}
 	return u
@@ -50,7 +49,7 @@ func (u *UnionGate) Channels() int { return len(u.ofGate) }
 // dataAvailable is called by gate k, with no lock held, when it has something. A gate with priority goes ahead of the others (R8.1 c).
 func (u *UnionGate) dataAvailable(k int, p urgent) {
 	if u.push(k, p) {
-		signal(u.wake)
+		u.waiter.Signal()
 	}
 }
 
@@ -120,11 +119,14 @@ func (u *UnionGate) Next(ctx context.Context) (Item, error) {
 	if ok || err != nil {
 		return item, err
 	}
-	return waitFor(ctx, u.wake, u.clock, u.waits, u.Poll)
+	return u.waiter.next(ctx, u.Poll)
 }
 
 // Available signals that something may be there to poll.
-func (u *UnionGate) Available() <-chan struct{} { return u.wake }
+func (u *UnionGate) Available() <-chan struct{} {
+	u.waiter.yield()
+	return u.waiter.wake
+}
 
 // Resume lets channel i go on after an event that blocked it.
 func (u *UnionGate) Resume(i int) error {

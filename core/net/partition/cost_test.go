@@ -15,6 +15,8 @@ import (
 type silent struct{ told int }
 
 func (s *silent) DataAvailable()          { s.told++ }
+func (s *silent) DataPending()            { s.told++ }
+func (s *silent) Push()                   {}
 func (s *silent) PriorityAvailable(int32) {}
 
 // put12 writes a record of 12 bytes as a task does.

@@ -149,6 +149,9 @@ func (c *counter) DataAvailable() {
 	c.signal()
 }
 
+func (c *counter) DataPending() { c.DataAvailable() }
+func (c *counter) Push()        {}
+
 func (c *counter) PriorityAvailable(sequence int32) {
 	c.mu.Lock()
 	c.priority = append(c.priority, sequence)

@@ -21,6 +21,7 @@ type written struct {
 	closed    bool
 	held      bool // whether the task holds pen; only the task looks
 	records   uint64
+	toPush    []Listener // whom the task has told of something pending
 
 	pen   sync.Mutex
 	asked atomic.Uint32
@@ -106,13 +107,49 @@ func (p *ResultPartition) Flush(ch int) {
 	p.publishRecords()
 	p.broadcast.Publish()
 	p.unicast[ch].Publish()
-	p.subs[ch].flush()
+	p.pending(p.subs[ch].flushPending())
+	p.push()
 }
 
 // FlushAll is Flush for every subpartition. Task.
 func (p *ResultPartition) FlushAll() {
 	p.own()
-	p.flushAll()
+	if p.store != nil {
+		p.flushAll()
+		return
+	}
+	p.publishAll()
+	for i := range p.subs {
+		p.pending(p.subs[i].flushPending())
+	}
+	p.push()
+}
+
+// pending remembers whom to push; nil: nobody.
+func (p *ResultPartition) pending(l Listener) {
+	if l != nil {
+		p.toPush = append(p.toPush, l)
+	}
+}
+
+// push has everything sent that is pending: by the task itself where it can be, which is nearest to the data, and where nobody has to be woken.
+func (p *ResultPartition) push() {
+	for _, l := range p.toPush {
+		l.Push()
+	}
+	clear(p.toPush)
+	p.toPush = p.toPush[:0]
+}
+
+// publishAll is called by whoever holds pen.
+func (p *ResultPartition) publishAll() {
+	p.records += p.broadcast.TakeRecords()
+	p.broadcast.Publish()
+	for i := range p.unicast {
+		p.records += p.unicast[i].TakeRecords()
+		p.unicast[i].Publish()
+	}
+	p.publishRecords()
 }
 
 // flushAll is called by whoever holds pen.
@@ -121,12 +158,8 @@ func (p *ResultPartition) flushAll() {
 		_ = p.endAll() // as in Flush
 		return
 	}
-	p.records += p.broadcast.TakeRecords()
-	p.broadcast.Publish()
+	p.publishAll()
 	for i := range p.subs {
-		p.records += p.unicast[i].TakeRecords()
-		p.unicast[i].Publish()
 		p.subs[i].flush()
 	}
-	p.publishRecords()
 }

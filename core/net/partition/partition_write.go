@@ -151,16 +151,15 @@ func (p *ResultPartition) offer(l lane, atLeast int) error {
 	}
 	c := l.builder.ConsumerFromBeginning()
 	size := refused
-	if l.readers() == 1 {
-		size = p.subs[l.first].add(c)
-	} else {
-		for i := l.first; i < l.end; i++ {
-			if n := p.subs[i].add(c.Copy()); size == refused || n != refused && n < size {
-				size = n
-			}
+	for i := l.first; i < l.end; i++ {
+		n, push := p.subs[i].addPending(c.Copy())
+		if size == refused || n != refused && n < size {
+			size = n
 		}
-		c.Close()
+		p.pending(push)
 	}
+	c.Close()
+	p.push()
 	if size == refused && p.IsReleased() {
 		l.builder.Close()
 		return p.cancelledError()

@@ -51,6 +51,7 @@ type afterwards struct {
 	captures []Capture
 	listener Listener // nil: nobody to wake
 	data     bool
+	pending  bool // the task will push: the listener need not be woken for data
 	priority bool
 	sequence int32 // of the event with priority
 }
@@ -70,23 +71,40 @@ func (s *subpartition) unlock(todo *afterwards) {
 	if todo.priority {
 		todo.listener.PriorityAvailable(todo.sequence)
 	}
-	if todo.data {
+	switch {
+	case todo.data && todo.pending:
+		todo.listener.DataPending()
+	case todo.data:
 		todo.listener.DataAvailable()
 	}
 }
 
 // add puts c into the queue and takes it over, in any case. It returns how long the reader wants buffers to be, in bytes, or
 // refused. Called by the writing task. (Flink: PipelinedSubpartition.add)
-func (s *subpartition) add(c buffer.Consumer) int { return s.enqueue(c, false) }
+func (s *subpartition) add(c buffer.Consumer) int { return s.enqueue(c, false, &afterwards{}) }
+
+// addPending is add for data, and returns whom to push when everything is added; nil: nobody.
+func (s *subpartition) addPending(c buffer.Consumer) (size int, push Listener) {
+	todo := afterwards{pending: true}
+	size = s.enqueue(c, false, &todo)
+	return size, todo.push()
+}
+
+// push is who has something pending now.
+func (todo *afterwards) push() Listener {
+	if todo.data {
+		return todo.listener
+	}
+	return nil
+}
 
 // finish adds the end of the partition. It always wakes the reader, who may be waiting for a flush that will not come any more.
 func (s *subpartition) finish() {
 	content := frame.AppendEvent(nil, frame.EndOfPartition{})
-	s.enqueue(buffer.FinishedConsumer(buffer.Unpooled(content, buffer.EndOfPartition)), true)
+	s.enqueue(buffer.FinishedConsumer(buffer.Unpooled(content, buffer.EndOfPartition)), true, &afterwards{})
 }
 
-func (s *subpartition) enqueue(c buffer.Consumer, ends bool) int {
-	var todo afterwards
+func (s *subpartition) enqueue(c buffer.Consumer, ends bool, todo *afterwards) int {
 	s.mu.Lock()
 	if s.mu.finished || s.mu.released {
 		s.mu.Unlock()
@@ -98,10 +116,10 @@ func (s *subpartition) enqueue(c buffer.Consumer, ends bool) int {
 		s.mu.backlog++
 		s.mu.queue.add(c)
 	case t.HasPriority():
-		s.overtakeLocked(c, &todo)
+		s.overtakeLocked(c, todo)
 	default:
 		if t == buffer.TimeoutableBarrier {
-			s.expectAlignmentLocked(&c, &todo)
+			s.expectAlignmentLocked(&c, todo)
 		}
 		s.mu.queue.add(c)
 	}
@@ -109,13 +127,24 @@ func (s *subpartition) enqueue(c buffer.Consumer, ends bool) int {
 	// The edge: the first buffer that is finished for sure. After it the reader drains the queue without being told again.
 	todo.data = ends || !s.mu.flushRequested && !s.mu.blocked && s.finishedLocked() == 1
 	size := s.mu.bufferSize
-	s.unlock(&todo)
+	s.unlock(todo)
 	return size
 }
 
 // flush makes the unfinished tail readable. Called from any goroutine. (Flink: PipelinedSubpartition.flush)
 func (s *subpartition) flush() {
 	var todo afterwards
+	s.flushTo(&todo)
+}
+
+// flushPending is flush for the task, and returns whom to push when everything is flushed; nil: nobody.
+func (s *subpartition) flushPending() Listener {
+	todo := afterwards{pending: true}
+	s.flushTo(&todo)
+	return todo.push()
+}
+
+func (s *subpartition) flushTo(todo *afterwards) {
 	s.mu.Lock()
 	if s.mu.queue.size == 0 || s.mu.flushRequested {
 		s.mu.Unlock()
@@ -125,7 +154,7 @@ func (s *subpartition) flush() {
 	unread := s.mu.queue.size == 1 && s.mu.queue.at(0).IsDataAvailable()
 	s.mu.flushRequested = s.mu.queue.size > 1 || unread
 	todo.data = unread && !s.mu.blocked
-	s.unlock(&todo)
+	s.unlock(todo)
 }
 
 // finishedLocked is how many buffers are finished as far as this side knows: all but the last, and the last one only when

@@ -14,6 +14,10 @@ import (
 type Listener interface {
 	// DataAvailable says that there was nothing to send and now there is; or that the partition was released under the view.
 	DataAvailable()
+	// DataPending is DataAvailable by the task, which calls Push when it has told everybody.
+	DataPending()
+	// Push sees to it that what is pending is on its way when it returns, or that somebody is about to send it. It does not wait.
+	Push()
 	// PriorityAvailable says that an event with priority heads the queue, which will be polled with this sequence number or a
 	// later one.
 	PriorityAvailable(sequence int32)

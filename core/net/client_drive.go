@@ -1,0 +1,147 @@
+// client_drive.go: who reads a consumer's connection: its goroutine, or the one task that it serves.
+
+package net
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"xbench/core/net/gate"
+)
+
+// lease is for how long a task that reads may be at work on what it got before the connection's goroutine stands in: then others see what comes
+// meanwhile, queues and backlogs, as they would if the goroutine had read all along. Far above what a batch of buffers takes.
+const lease = 2 * time.Millisecond
+
+// bulk is how many bytes in one read say that throughput is what counts: then the goroutine reads ahead while the task works. A task that reads 32 KiB, works on
+// it, and then waits for more has the other end wait meanwhile: with all processors busy that halved the throughput.
+const bulk = 16 << 10
+
+// A seat is the place from which a connection is read. It is the goroutine's, until that has brought something to a task that waits and is the only one whom the
+// connection serves. From then on the task reads, and waits for bytes itself: one wake-up instead of two for each message, and a buffer
+// is decoded where it was received. The goroutine gets the seat back when the task is away for longer than the lease, wants to wait for something
+// else, or when a second task comes.
+type seat struct {
+	mu     sync.Mutex // held by whoever reads
+	byTask atomic.Bool
+	back   chan struct{} // one slot: the goroutine is to read again
+	lease  *time.Timer   // nil: the stream cannot be read without waiting, and the task never reads
+
+	sole atomic.Pointer[gate.Waiter] // of the only task; nil: none, or several
+	task *gate.Waiter                // that is reading
+}
+
+// init makes it the goroutine's.
+func (s *seat) init(c *clientConn) {
+	s.back = make(chan struct{}, 1)
+	if c.recv.direct != nil {
+		s.lease = time.AfterFunc(time.Hour, c.Yield)
+		s.lease.Stop()
+	}
+}
+
+// readLoop is the goroutine's: it reads, or waits until it is to read again.
+func (c *clientConn) readLoop() error {
+	for {
+		c.seat.mu.Lock()
+		err := c.recv.receiveOnce()
+		c.seat.mu.Unlock()
+		if err != nil {
+			return err
+		}
+		if c.handOver() {
+			select {
+			case <-c.seat.back:
+			case <-c.done:
+			}
+		}
+	}
+}
+
+// handOver gives the seat to the only task, if that waits for a signal.
+func (c *clientConn) handOver() bool {
+	w := c.seat.sole.Load()
+	if c.seat.lease == nil || w == nil || c.recv.got >= bulk || !w.Asleep() {
+		return false
+	}
+	c.seat.byTask.Store(true)
+	if c.seat.sole.Load() != w { // another one came, and may not have seen it
+		c.Yield()
+	}
+	w.Signal()
+	return true
+}
+
+// close waits until no task reads any more, which the end of the stream makes them see, and lets none begin.
+func (s *seat) close() {
+	s.mu.Lock()
+	if s.lease != nil {
+		s.lease.Stop()
+	}
+}
+
+// Read is gate.Line's. Before it waits, it sends the credit that the task has earned.
+func (c *clientConn) Read(w *gate.Waiter) bool {
+	if !c.seat.byTask.Load() || !c.seat.mu.TryLock() {
+		return false
+	}
+	defer c.seat.mu.Unlock()
+	c.seat.lease.Stop()
+	c.seat.task = w
+	err := c.recv.receiveUnless(c)
+	if c.recv.got >= bulk {
+		c.Yield()
+	}
+	if err != nil && err != errInterrupted {
+		c.Yield()
+		c.end(c.explain(err))
+	}
+	return true
+}
+
+// park lets the reading task wait if nothing has come up, when its credit is under way: a note that is left from now on wakes the sender.
+func (c *clientConn) park() bool {
+	if c.inbox.len() > 0 {
+		c.out.push()
+	}
+	may := c.seat.task.Park() && c.seat.byTask.Load()
+	if may && c.inbox.len() > 0 {
+		c.inbox.signal()
+	}
+	return may
+}
+
+func (c *clientConn) unpark() { c.seat.task.Unpark() }
+
+// Left is gate.Line's.
+func (c *clientConn) Left() {
+	if c.seat.byTask.Load() {
+		c.seat.lease.Reset(lease)
+	}
+}
+
+// Yield is gate.Line's. Anybody may call it.
+func (c *clientConn) Yield() {
+	if !c.seat.byTask.CompareAndSwap(true, false) {
+		return
+	}
+	c.seat.back <- struct{}{}
+	c.inbox.signal() // credit that the task would have sent
+}
+
+// Interrupt is gate.Line's.
+func (c *clientConn) Interrupt() { c.recv.direct.interrupt() }
+
+// served takes note of whom the connection serves now. The caller holds c.mu.
+func (c *clientConn) servedLocked(w *gate.Waiter) {
+	if len(c.mu.requests) == 0 {
+		c.seat.sole.Store(w)
+		return
+	}
+	if before := c.seat.sole.Load(); before != nil && before != w {
+		c.seat.sole.Store(nil)
+		c.Yield()
+		before.Signal()
+	}
+}
