@@ -31,6 +31,12 @@ type deadline struct {
 	at    meter.Time
 }
 
+// after is the deadline that follows d when d was met at now. It counts from d, so that lateness does not add up to a longer timeout; but flushes are
+// at least half of one apart, for a process that cannot keep up has better things to do than to flush twice in a row.
+func (d *deadline) after(now meter.Time) meter.Time {
+	return max(d.at.Add(d.every), now.Add(d.every/2))
+}
+
 func newFlusher(clock meter.Clock) *flusher {
 	f := &flusher{clock: clock, changed: make(chan struct{}, 1)}
 	f.mu.due = map[*partition.ResultPartition]*deadline{}
@@ -66,8 +72,9 @@ func (f *flusher) signal() {
 }
 
 func (f *flusher) loop() {
-	timer := time.NewTimer(time.Hour)
+	timer, alarm := time.NewTimer(time.Hour), newAlarm()
 	defer timer.Stop()
+	defer alarm.close()
 	var due []*partition.ResultPartition
 	for {
 		var wait time.Duration
@@ -83,6 +90,7 @@ func (f *flusher) loop() {
 			continue // that took a while: look at the clock again
 		}
 		timer.Reset(wait)
+		alarm.set(wait)
 		select {
 		case <-timer.C:
 		case <-f.changed:
@@ -103,7 +111,7 @@ func (f *flusher) next(due []*partition.ResultPartition) (_ []*partition.ResultP
 	for p, d := range f.mu.due {
 		if d.at <= now {
 			due = append(due, p)
-			d.at = now.Add(d.every)
+			d.at = d.after(now)
 		}
 		wait = min(wait, d.at.Sub(now))
 	}
