@@ -9,82 +9,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
-	"xbench/core/meter"
 	"xbench/core/net/frame"
 )
-
-// inBubble is a clock that follows the time of a synctest bubble.
-func inBubble() meter.Clock {
-	begin := time.Now()
-	return func() meter.Time { return meter.Time(time.Since(begin)) }
-}
-
-// TestBufferTimeout: when a record arrives that does not fill its buffer, in every state that the writer's task may be in.
-func TestBufferTimeout(t *testing.T) {
-	for _, c := range []struct {
-		name    string
-		timeout time.Duration
-		after   func(t *testing.T, w *Writer) // what the task does once it has written the record
-		want    time.Duration                 // until the record is there; -1: not within an hour
-	}{
-		{"always", FlushAlways, func(*testing.T, *Writer) {}, 0},
-		{"idle", 100 * time.Millisecond, func(_ *testing.T, w *Writer) { w.Idle() }, 100 * time.Millisecond},
-		{"busy", 100 * time.Millisecond, func(t *testing.T, w *Writer) {
-			for range 20 { // the next record after the flusher came finds that it was asked
-				time.Sleep(7 * time.Millisecond)
-				emit(t, w, 1, "another channel's")
-			}
-		}, 105 * time.Millisecond},
-		{"never", FlushNever, func(*testing.T, *Writer) {}, -1},
-		{"never, but said", FlushNever, func(_ *testing.T, w *Writer) { w.FlushAll() }, 0},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				x := open(t, Options{Segments: 64, SegmentSize: 4096, Clock: inBubble()})
-				w := newWriter(t, x, WriterOptions{Partition: partitionID(0), Subpartitions: 2, BufferTimeout: c.timeout})
-				r := newReader(t, x, inputs("", 0, 2))
-				begin, arrived := time.Now(), time.Duration(-1)
-				var reader sync.WaitGroup
-				reader.Go(func() {
-					for {
-						a, err := r.Advance(t.Context())
-						if err != nil {
-							return
-						}
-						if p, ok, _ := r.Next(); ok && a.Channel == 0 && string(p) == "the record" {
-							arrived = time.Since(begin)
-						}
-					}
-				})
-				synctest.Wait() // the reader has looked, and found nothing
-				emit(t, w, 0, "the record")
-				c.after(t, w)
-				w.Idle()
-				time.Sleep(time.Hour)
-				synctest.Wait()
-				if arrived != c.want {
-					t.Errorf("it arrived after %v, want %v", arrived, c.want)
-				}
-				w.Close()
-				r.Cancel()
-				reader.Wait()
-				r.Close()
-			})
-		})
-	}
-}
-
-func TestBufferTimeoutsThatCannotBe(t *testing.T) {
-	x := open(t, Options{Segments: 4, SegmentSize: 64})
-	for _, timeout := range []time.Duration{-2, time.Microsecond, time.Millisecond - 1} {
-		if _, err := x.NewWriter(t.Context(), WriterOptions{Subpartitions: 1, BufferTimeout: timeout}); err == nil {
-			t.Errorf("%v was accepted", timeout)
-		}
-	}
-}
 
 // TestBroadcast: every reader gets every record, mixed with records for one of them, in the order in which they were written.
 func TestBroadcast(t *testing.T) {
