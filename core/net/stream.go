@@ -96,6 +96,8 @@ type tcpStream struct {
 	outErr              error
 	noWait              bool       // a write must not wait
 	parked              meter.Time // 0: not
+
+	inVectors, outVectors vectors
 }
 
 func (s *tcpStream) readv(vectors [][]byte, partial uint64) (int, error) {
@@ -142,7 +144,7 @@ func (s *tcpStream) awake() {
 func (s *tcpStream) tryRead(fd uintptr) (done bool) {
 	s.awake()
 	for {
-		s.inCount, s.inErr = unix.Readv(int(fd), s.in)
+		s.inCount, s.inErr = s.inVectors.readv(int(fd), s.in)
 		s.traffic.ReadsIn.Add(1)
 		switch {
 		case s.inErr == unix.EINTR:
@@ -209,7 +211,7 @@ func (s *tcpStream) tryWrite(fd uintptr) (done bool) {
 	}
 	for len(s.out) > 0 {
 		var n int
-		n, s.outErr = unix.Writev(int(fd), s.out)
+		n, s.outErr = s.outVectors.writev(int(fd), s.out)
 		s.traffic.WritesOut.Add(1)
 		switch {
 		case s.outErr == unix.EINTR:
