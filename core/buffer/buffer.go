@@ -103,6 +103,17 @@ func (b Buffer) Framed(n int) []byte {
 	return b.seg.block[int(b.off)-n : b.off+b.n : b.off+b.n]
 }
 
+// Swap exchanges the memory of b's segment for that of s, which nobody has lent, and reports whether they are of one size. b has to be the only
+// reference.
+func (b Buffer) Swap(s *Segment) bool {
+	b.seg.check(b.turn)
+	if len(b.seg.block) != len(s.block) || b.seg.body != s.body {
+		return false
+	}
+	b.seg.block, s.block = s.block, b.seg.block
+	return true
+}
+
 // String is for traces and tests.
 func (b Buffer) String() string {
 	if b.IsZero() {

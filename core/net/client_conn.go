@@ -80,6 +80,7 @@ func (c *clientConn) open(ch *gate.RemoteChannel, id frame.ResultPartitionID, su
 	if err == nil {
 		c.servedLocked(ch.Waiter())
 		c.mu.requests[ch.ID()] = r
+		c.seat.few.Store(len(c.mu.requests) <= fewChannels)
 	}
 	c.mu.Unlock()
 	if err != nil {

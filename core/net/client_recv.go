@@ -26,17 +26,20 @@ const (
 // clientReceiver decodes what a producer sends. Its fields belong to the receiving goroutine, and to release when both goroutines
 // have ended.
 type clientReceiver struct {
-	conn   *clientConn
-	direct direct // nil: every read may wait
-	ahead  []byte // read, not handled yet: ahead[from:to]
-	from   int
-	to     int
-	got    int    // by the last read, bytes
-	whole  uint64 // messages so far
-	bulk   bool   // the last body was large
-	body   body
-	vector [2][]byte
-	tally  tally
+	conn      *clientConn
+	direct    direct // nil: every read may wait
+	ahead     []byte // read, not handled yet: ahead[from:to]
+	from      int
+	to        int
+	got       int    // by the last read, bytes
+	whole     uint64 // messages so far
+	bulk      bool   // the last body was large
+	body      body
+	vector    [2*foreseen + 2][]byte
+	foresight foresight
+	foreseen  bool // the last read was into what was foreseen
+	buffers   int  // that came since credit was sent last; the task's to reset
+	tally     tally
 }
 
 // body is a BufferResponse whose content is still coming.
@@ -72,7 +75,18 @@ func (r *clientReceiver) receiveUnless(p parker) error {
 		r.body.missing = r.body.missing[direct:]
 		n -= direct
 	}
-	r.to += n
+	if r.foreseen {
+		if r.body.open {
+			if _, err := r.stepBody(); err != nil {
+				return err
+			}
+		}
+		if err := r.place(n); err != nil {
+			return err
+		}
+	} else {
+		r.to += n
+	}
 	for {
 		more, err := r.step()
 		if err != nil || !more {
@@ -91,6 +105,10 @@ func (r *clientReceiver) read(p parker) (int, error) {
 	vectors := r.vector[:0]
 	if len(r.body.missing) > 0 {
 		vectors = append(vectors, r.body.missing)
+	}
+	r.foreseen = r.foresight.size > 0 && r.to == 0 && len(r.body.missing) > 0
+	if r.foreseen {
+		vectors = r.foresight.appendTo(vectors)
 	}
 	vectors = append(vectors, r.ahead[r.to:limit])
 	if p == nil {
@@ -192,6 +210,7 @@ func (r *clientReceiver) openBody(h frame.BufferHeader) error {
 			ch.OnError(&RemoteTransportError{Peer: r.conn.peer, Text: "cannot take a buffer", Cause: err})
 			return nil
 		}
+		r.foresight.behind(h, buf.Cap())
 		buf = buf.With(h.Size, h.Type, h.Compressed)
 	}
 	r.body.channel, r.body.buf, r.body.missing, r.body.skip = ch, buf, buf.Bytes(), 0
@@ -212,6 +231,7 @@ func (r *clientReceiver) stepBody() (more bool, err error) {
 	}
 	done := *b
 	r.body = body{}
+	r.buffers++
 	r.whole++
 	r.tally.buffer(done.header.Type)
 	switch {

@@ -27,11 +27,19 @@ const fragmentSegment = 20 << 10
 func drawResponses(t *rapid.T) []byte {
 	var out []byte
 	sequence := map[string]int32{}
-	for range rapid.IntRange(1, 25).Draw(t, "messages") {
+	full := 0 // how many buffers that fill their segments are still to follow one another
+	for range rapid.IntRange(1, 40).Draw(t, "messages") {
 		channel := rapid.SampledFrom([]string{"a", "a", "b", "gone", "never"}).Draw(t, "channel")
 		h := frame.BufferHeader{Channel: channelID(channel), Sequence: sequence[channel], Backlog: rapid.IntRange(0, 3).Draw(t, "backlog"), Type: buffer.DataBuffer}
-		size := 0
-		switch rapid.IntRange(0, 9).Draw(t, "kind") {
+		size, kind := 0, -1
+		if full == 0 {
+			kind = rapid.IntRange(0, 10).Draw(t, "kind")
+		}
+		switch kind {
+		case -1:
+			size, full = fragmentSegment, full-1
+		case 10:
+			size, full = fragmentSegment, rapid.IntRange(0, 2*foreseen).Draw(t, "full ones behind it")
 		case 0:
 			out = frame.BacklogAnnouncement{Backlog: 1 + h.Backlog, Channel: h.Channel}.AppendTo(out)
 			continue
