@@ -8,6 +8,7 @@ import (
 	"io"
 	"runtime/pprof"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"xbench/core/meter"
@@ -29,7 +30,8 @@ type clientConn struct {
 	send  clientSender // owned by whoever has the outlet
 	out   outlet
 
-	done chan struct{} // closed when the connection fails or ends
+	leaving atomic.Bool   // this side says good-bye
+	done    chan struct{} // closed when the connection fails or ends
 
 	mu struct {
 		sync.Mutex
@@ -198,6 +200,8 @@ func (c *clientConn) explain(err error) error {
 	switch {
 	case errors.As(err, &remote) || errors.Is(err, errGoodbye):
 		return err
+	case errors.Is(err, io.EOF) && c.leaving.Load():
+		return errGoodbye // the answer to it
 	case isRefusal(err):
 		return &RemoteTransportError{Peer: c.peer, Text: "the remote process refused the TLS handshake", Cause: err}
 	case errors.Is(err, frame.ErrPeer):
@@ -230,4 +234,7 @@ func (c *clientConn) end(err error) {
 }
 
 // close says good-bye: what is waiting to be written is written first, and then the connection ends.
-func (c *clientConn) close() { c.inbox.put(intent{kind: kindClose}) }
+func (c *clientConn) close() {
+	c.leaving.Store(true)
+	c.inbox.put(intent{kind: kindClose})
+}

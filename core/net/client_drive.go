@@ -49,33 +49,45 @@ func (s *seat) init(c *clientConn) {
 // readLoop is the goroutine's: it reads, or waits until it is to read again.
 func (c *clientConn) readLoop() error {
 	for {
-		c.seat.mu.Lock()
-		err := c.recv.receiveOnce()
-		c.seat.mu.Unlock()
+		w, err := c.readOnce()
 		if err != nil {
 			return err
 		}
-		if c.handOver() {
-			select {
-			case <-c.seat.back:
-			case <-c.done:
-			}
+		if w == nil {
+			continue
+		}
+		w.Signal()
+		select {
+		case <-c.seat.back:
+		case <-c.done:
+			return c.failure()
 		}
 	}
 }
 
-// handOver gives the seat to the only task, if that waits for a signal.
-func (c *clientConn) handOver() bool {
+// readOnce reads, and returns the task that has the seat from now on; nil: nobody but the goroutine.
+func (c *clientConn) readOnce() (*gate.Waiter, error) {
+	c.seat.mu.Lock()
+	defer c.seat.mu.Unlock()
+	if err := c.recv.receiveOnce(); err != nil {
+		return nil, err
+	}
+	return c.handOverLocked(), nil
+}
+
+// handOverLocked gives the seat to the only task, if that waits for a signal, and returns where to signal it; nil: it does not. The task may be up and
+// away by now: then the lease ends that, as it would have begun with what it left for.
+func (c *clientConn) handOverLocked() *gate.Waiter {
 	w := c.seat.sole.Load()
 	if c.seat.lease == nil || w == nil || c.busy() || !w.Asleep() {
-		return false
+		return nil
 	}
 	c.seat.byTask.Store(true)
+	c.seat.lease.Reset(lease)
 	if c.seat.sole.Load() != w { // another one came, and may not have seen it
 		c.Yield()
 	}
-	w.Signal()
-	return true
+	return w
 }
 
 // busy reports whether the last read says that the goroutine had better read.
@@ -84,6 +96,7 @@ func (c *clientConn) busy() bool { return c.recv.got >= bulk && !c.seat.few.Load
 // close waits until no task reads any more, which the end of the stream makes them see, and lets none begin.
 func (s *seat) close() {
 	s.mu.Lock()
+	s.byTask.Store(false)
 	if s.lease != nil {
 		s.lease.Stop()
 	}
@@ -148,7 +161,7 @@ func (c *clientConn) Yield() {
 // Interrupt is gate.Line's.
 func (c *clientConn) Interrupt() { c.recv.direct.interrupt() }
 
-// served takes note of whom the connection serves now. The caller holds c.mu.
+// servedLocked takes note of whom the connection serves now. The caller holds c.mu.
 func (c *clientConn) servedLocked(w *gate.Waiter) {
 	if len(c.mu.requests) == 0 {
 		c.seat.sole.Store(w)

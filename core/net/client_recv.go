@@ -23,8 +23,8 @@ const (
 	errorBytes = 16 << 20
 )
 
-// clientReceiver decodes what a producer sends. Its fields belong to the receiving goroutine, and to release when both goroutines
-// have ended.
+// clientReceiver decodes what a producer sends. Its fields belong to whoever has the seat, and to release when both goroutines have ended and
+// nobody can take it any more.
 type clientReceiver struct {
 	conn      *clientConn
 	direct    direct // nil: every read may wait

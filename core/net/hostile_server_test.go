@@ -32,7 +32,7 @@ func listen(t testing.TB, subpartitions, segments, segmentSize int) *realServer 
 	s := &realServer{t: t, registry: partition.NewRegistry(50 * time.Millisecond)}
 	s.part = newRegistered(t, s.registry, partitionID(0), p, subpartitions, segments)
 	var err error
-	if s.server, err = Listen("127.0.0.1:0", s.registry, Options{Clock: still}); err != nil {
+	if s.server, err = Listen("127.0.0.1:0", s.registry, Options{Clock: leaping()}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

@@ -3,6 +3,7 @@
 package net
 
 import (
+	"net"
 	"sync"
 
 	"xbench/core/meter"
@@ -30,7 +31,7 @@ type outlet struct {
 	notes  func() int // how many have come that nobody has taken
 	clock  meter.Clock
 	pushed meter.Time // when the last push was over
-	failed error      // what a push ran into; the goroutine ends the connection with it
+	failed error      // nothing is sent any more, and why: what a sender ran into, with which the goroutine ends the connection
 	direct bool       // the stream can send without waiting
 }
 
@@ -47,7 +48,17 @@ func (o *outlet) sendOnce() (worked bool, err error) {
 	if o.failed != nil {
 		return false, o.failed
 	}
-	return o.sender.sendOnce()
+	worked, o.failed = o.sender.sendOnce()
+	return worked, o.failed
+}
+
+// close lets nobody send any more, and waits for who does.
+func (o *outlet) close() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.failed == nil {
+		o.failed = net.ErrClosed
+	}
 }
 
 // push sends what notes are about, or wakes the goroutine to do it. Anybody may call it, with no lock held; it does not wait.

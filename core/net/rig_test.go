@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sync/atomic"
 	"testing"
 
 	"xbench/core/buffer"
@@ -78,8 +79,46 @@ func (s *memStream) close() error {
 	return nil
 }
 
-// still is a clock for tests that do not look at it.
+// still is a clock for tests that do not look at it. By it nobody pushes: no time passes, so that everything is left to the goroutines.
 func still() meter.Time { return 0 }
+
+// leaping is a clock by which everybody pushes who can: between two looks as much time passes as a push wants since the one before.
+func leaping() meter.Clock {
+	var now atomic.Int64
+	return func() meter.Time { return meter.Time(now.Add(pushPause)) }
+}
+
+// narrowStream is a memStream on which one can try without waiting: a write takes as many bytes as room says.
+type narrowStream struct {
+	*memStream
+	room func() int
+}
+
+func (s *narrowStream) tryWritev(vectors [][]byte) (rest [][]byte, err error) {
+	if s.out.closed {
+		return nil, io.ErrClosedPipe
+	}
+	for left := s.room(); len(vectors) > 0 && left > 0; {
+		n := min(left, len(vectors[0]))
+		s.out.bytes = append(s.out.bytes, vectors[0][:n]...)
+		left -= n
+		vectors = consume(vectors, n)
+	}
+	return vectors, nil
+}
+
+// readvUnless asks whether it may wait, and then finds that it has been interrupted.
+func (s *narrowStream) readvUnless(vectors [][]byte, partial uint64, p parker) (int, error) {
+	n, err := s.readv(vectors, partial)
+	if err == errDry {
+		p.park()
+		p.unpark()
+		err = errInterrupted
+	}
+	return n, err
+}
+
+func (s *narrowStream) interrupt() {}
 
 // memory is a pool of segments that are all home when the test ends.
 func memory(t testing.TB, segments, segmentSize int) *buffer.NetworkBufferPool {

@@ -82,8 +82,10 @@ func (c *serverConn) run() {
 	c.release()
 }
 
-// release gives back what the connection holds once both its goroutines have ended.
+// release gives back what the connection holds once both its goroutines have ended. Tasks may still push.
 func (c *serverConn) release() {
+	c.out.close()
+	c.send.release()
 	c.recv.cancelRequests()
 	for _, n := range c.inbox.close() {
 		switch {

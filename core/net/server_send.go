@@ -3,6 +3,8 @@
 package net
 
 import (
+	"net"
+
 	"xbench/core/buffer"
 	"xbench/core/meter"
 	"xbench/core/net/frame"
@@ -272,6 +274,9 @@ func (s *serverSender) extend(at int) {
 	s.vectors = append(s.vectors, s.arena[at:])
 	s.inArena = true
 }
+
+// release gives back the buffers of a batch that was left half-way.
+func (s *serverSender) release() { _ = s.written(net.ErrClosed) }
 
 // write sends the batch, or the rest of it.
 func (s *serverSender) write(vectors [][]byte) error { return s.written(s.conn.stream.writev(vectors)) }

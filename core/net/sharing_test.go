@@ -35,7 +35,7 @@ func newConsumer(t testing.TB, channels, exclusive, floating, segmentSize int, o
 		t.Fatal(err)
 	}
 	if o.Clock == nil {
-		o.Clock = still
+		o.Clock = leaping()
 	}
 	c := &consumer{t: t, client: NewClient(o), gate: g}
 	t.Cleanup(func() {
@@ -164,7 +164,7 @@ func TestConnectionStaysAfterItsChannels(t *testing.T) {
 	if err := s.server.Close(); err != nil {
 		t.Fatal(err)
 	}
-	again, err := Listen(address, s.registry, Options{Clock: still})
+	again, err := Listen(address, s.registry, Options{Clock: leaping()})
 	if err != nil {
 		t.Skipf("the port is gone: %v", err)
 	}
@@ -239,7 +239,7 @@ func TestRefusedConnection(t *testing.T) {
 
 	s := &realServer{t: t, registry: partition.NewRegistry(0)}
 	s.part = newPartition(t, memory(t, callers+1, 64), partitionID(0), callers, callers+1)
-	if s.server, err = Listen(address, s.registry, Options{Clock: still}); err != nil {
+	if s.server, err = Listen(address, s.registry, Options{Clock: leaping()}); err != nil {
 		t.Skipf("the port is gone: %v", err)
 	}
 	defer func() { _ = s.server.Close() }()

@@ -16,7 +16,7 @@ import (
 )
 
 // stream is what a connection reads from and writes to. A read returns what is there, at least one byte; a write returns when
-// everything is written. One goroutine reads, one writes.
+// everything is written. One at a time reads, one at a time writes.
 type stream interface {
 	// readv reads into the vectors in order and returns how many bytes came. io.EOF at the end. partial is the number of the frame, from
 	// 1, whose rest is missing, 0 between two frames: the rest may be waited for only so long.

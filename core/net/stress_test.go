@@ -209,11 +209,11 @@ func TestChannelsComeAndGo(t *testing.T) {
 			out, in := memory(t, lanes*3*channels+8, segmentSize), memory(t, lanes*(channels*exclusive+3), segmentSize)
 			registry := partition.NewRegistry(patience)
 			defer registry.Close()
-			server, err := Listen("127.0.0.1:0", registry, Options{Clock: still})
+			server, err := Listen("127.0.0.1:0", registry, Options{Clock: leaping()})
 			if err != nil {
 				t.Fatal(err)
 			}
-			client := NewClient(Options{Clock: still})
+			client := NewClient(Options{Clock: leaping()})
 			var running sync.WaitGroup
 			for lane := range lanes {
 				running.Go(func() {
@@ -265,11 +265,11 @@ func TestConnectionsEndAtAnyMoment(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 5))
 	for range rounds(1024) {
 		registry := partition.NewRegistry(patience)
-		server, err := Listen("127.0.0.1:0", registry, Options{Clock: still})
+		server, err := Listen("127.0.0.1:0", registry, Options{Clock: leaping()})
 		if err != nil {
 			t.Fatal(err)
 		}
-		client := NewClient(Options{Clock: still})
+		client := NewClient(Options{Clock: leaping()})
 		var all sync.WaitGroup
 		for k := range jobs {
 			startJob(t, &all, out, in, registry, k, channels, 2, rng.Uint64(), func(g *gate.InputGate, i int) error {

@@ -71,10 +71,11 @@ func (w *Waiter) Asleep() bool { return w.asleep.Load() && !w.local.Load() }
 // Parked reports whether the task waits in Read.
 func (w *Waiter) Parked() bool { return w.parked.Load() }
 
-// Park says that the task is about to wait in Read, and reports whether it may: not if there has been a signal. From now on a signal interrupts it.
+// Park says that the task is about to wait in Read, and reports whether it may: not if there has been a signal, which it forgets. From now on a signal
+// interrupts it.
 func (w *Waiter) Park() bool {
 	w.parked.Store(true)
-	return len(w.wake) == 0
+	return !w.drain()
 }
 
 // Unpark says that the task does not wait in Read.
@@ -82,16 +83,10 @@ func (w *Waiter) Unpark() { w.parked.Store(false) }
 
 // join says that a channel comes over a connection; nil: over none.
 func (w *Waiter) join(l Line) {
-	before := w.line.Load()
-	switch {
-	case l == nil:
-	case before == nil:
-		w.line.Store(&l)
-		return
-	case *before == l:
+	if l != nil && (w.line.CompareAndSwap(nil, &l) || *w.line.Load() == l) {
 		return
 	}
-	if !w.local.Swap(true) && before != nil {
+	if before := w.line.Load(); !w.local.Swap(true) && before != nil {
 		(*before).Yield()
 		w.Signal()
 	}
@@ -151,6 +146,9 @@ func (w *Waiter) next(ctx context.Context, poll func() (Item, bool, error)) (Ite
 			if line != nil {
 				line.Left()
 			}
+			if err != nil {
+				w.disregard() // the gate may have been closed since heed
+			}
 			return item, err
 		}
 		if over != nil {
@@ -166,11 +164,13 @@ func (w *Waiter) next(ctx context.Context, poll func() (Item, bool, error)) (Ite
 	}
 }
 
-// drain forgets a signal: what it was about is looked at next.
-func (w *Waiter) drain() {
+// drain forgets a signal, and reports whether there was one: what it was about is looked at next.
+func (w *Waiter) drain() bool {
 	select {
 	case <-w.wake:
+		return true
 	default:
+		return false
 	}
 }
 
