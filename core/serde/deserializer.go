@@ -117,7 +117,7 @@ func (d *Deserializer) Next() (payload []byte, ok bool, err error) {
 //	}
 func (d *Deserializer) NextRun(done Run) (payload []byte, behind Run, err error) {
 	if done.rest != nil {
-		d.progress += uint64(d.Remaining()-len(done.rest)) + done.taken*oneRecord
+		d.progress += uint64(d.Remaining()-len(done.rest)) + done.taken()*oneRecord
 	}
 	payload, ok, err := d.Next()
 	if !ok {
