@@ -51,11 +51,14 @@ func TestBufferSizeBeforeThePartition(t *testing.T) {
 	part.FlushAll()
 	s.send()
 	var sizes []int
-	eachFrame(s.peer.in.bytes, func(id frame.MessageID, body []byte) {
-		if m, err := frame.ParseResponse(id, body); err == nil && id == frame.IDBufferResponse {
-			sizes = append(sizes, m.Buffer.Size)
+	err := eachFrame(new(frame.Decoder), s.peer.in.bytes, func(f *frame.Frame) {
+		if f.ID == frame.IDBufferResponse {
+			sizes = append(sizes, f.Response.Buffer.Size)
 		}
 	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	if len(sizes) != 2 || sizes[0] != 16 || sizes[1] != 16 {
 		t.Errorf("buffers of %v bytes, want 16 and 16", sizes)
 	}
