@@ -247,7 +247,7 @@ func TestASeatThatNobodyTakesGoesBack(t *testing.T) {
 	if w, err := c.conn.readOnce(); w != g.Waiter() || err != nil {
 		t.Fatalf("read: %v, %v", w, err)
 	}
-	<-c.conn.seat.back // the task has heard nothing of it, so it was the lease
+	await(t, "the lease ends", func() bool { return !c.conn.seat.byTask.Load() }) // the task has heard nothing of it
 }
 
 // TestAWaitInTheSeatEnds whatever it is that ends it, and at whatever moment.
