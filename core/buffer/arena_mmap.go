@@ -4,7 +4,11 @@
 
 package buffer
 
-import "syscall"
+import (
+	"errors"
+
+	"golang.org/x/sys/unix"
+)
 
 // arena is the memory of one pool.
 type arena struct {
@@ -12,16 +16,30 @@ type arena struct {
 	stride int
 }
 
-// newArena maps segments of stride bytes each, faulted in at once: left to the first writer, page faults were 31 % of
-// a sender's profile.
+// newArena maps segments of stride bytes each, faulted in at once: left to the first writer, page faults were 31 % of a sender's profile. In huge
+// pages where the system has them: a writer with 10,000 channels touches a page of 4 KiB per record otherwise, more than any processor translates without
+// looking it up.
 func newArena(segments, stride int) (*arena, error) {
-	mem, err := syscall.Mmap(-1, 0, segments*stride, syscall.PROT_READ|syscall.PROT_WRITE,
-		syscall.MAP_PRIVATE|syscall.MAP_ANONYMOUS|syscall.MAP_POPULATE)
+	mem, err := unix.Mmap(-1, 0, segments*stride, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
 	if err != nil {
 		return nil, err
 	}
+	_ = unix.Madvise(mem, unix.MADV_HUGEPAGE) // a wish
+	err = unix.Madvise(mem, unix.MADV_POPULATE_WRITE)
+	if errors.Is(err, unix.EINVAL) { // before Linux 5.14
+		for i := 0; i < len(mem); i += pageSize {
+			mem[i] = 0
+		}
+		err = nil
+	}
+	if err != nil {
+		return nil, errors.Join(err, unix.Munmap(mem))
+	}
 	return &arena{mem: mem, stride: stride}, nil
 }
+
+// pageSize is the smallest there is: a larger one is touched more often than it needs to be.
+const pageSize = 4 << 10
 
 // block is the memory of segment i, stride bytes.
 func (a *arena) block(i int) []byte {
@@ -32,5 +50,5 @@ func (a *arena) block(i int) []byte {
 func (a *arena) free() error {
 	mem := a.mem
 	a.mem = nil
-	return syscall.Munmap(mem)
+	return unix.Munmap(mem)
 }
