@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime/metrics"
 	"strings"
@@ -341,7 +342,20 @@ func TestSpillWithoutAFolder(t *testing.T) {
 }
 
 // A disk that takes no more says so, whether at the first bytes or at the last, and keeps nothing.
+//
+// The limit that stands for the disk is one of the process, and the testing package now and then writes a file of its own, of what a test has opened, when
+// it is run by go test. So the test runs once more as a process that is not.
 func TestSpillOntoAFullDisk(t *testing.T) {
+	const alone = "XBENCH_TEST_FULL_DISK"
+	if os.Getenv(alone) == "" {
+		again := exec.Command("/proc/self/exe", "-test.run=^"+t.Name()+"$", "-test.v")
+		again.Env = append(os.Environ(), alone+"=1")
+		out, err := again.CombinedOutput()
+		if err != nil || !bytes.Contains(out, []byte("--- PASS: "+t.Name()+"/")) {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		return
+	}
 	for name, c := range map[string]struct{ length, room int }{
 		"at once":      {1 << 20, 0},
 		"on the way":   {1 << 20, 300 << 10},
