@@ -15,6 +15,7 @@ func FuzzDeserializer(f *testing.F) {
 	f.Add(framed([][]byte{{}, {1}, []byte("hello"), make([]byte, 100)}), uint8(7))
 	f.Add([]byte{0, 0, 0, 3, 1, 2, 3, 0xFF, 0xFF, 0xFF, 0xFF}, uint8(2))
 	f.Add([]byte{0, 0, 1, 2}, uint8(3))
+	f.Add([]byte{0, 0, 0, 3, 1, 2, 3, 0xFF, 0xFF, 0xFF, 0xFF}, uint8(86)) // behind a whole record, in one buffer
 	f.Add(make([]byte, 12), uint8(10))
 	f.Fuzz(func(t *testing.T, stream []byte, size uint8) {
 		const limit = 200

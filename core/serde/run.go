@@ -15,7 +15,7 @@ import (
 // such a comparison.
 type Run struct {
 	rest []byte // nil: no run
-	book uint64 // records cut off so far in the low half, bytes of the last one in the high half
+	book uint64 // records cut off so far in the low half, bytes of the last one's payload in the high half
 }
 
 // taken is how many records were cut off.
@@ -24,10 +24,10 @@ func (r Run) taken() uint64 { return r.book & math.MaxUint32 }
 // Next cuts the first record off: its payload, and the run behind it. Payload nil: what remains, if anything, is not a whole record.
 func (r Run) Next() (payload []byte, rest Run) {
 	if b := r.rest; len(b) >= LengthSize {
-		if n := uint64(binary.BigEndian.Uint32(b)) + LengthSize; n != r.book>>32 {
+		if n := uint64(binary.BigEndian.Uint32(b)); n != r.book>>32 {
 			r.book = n<<32 | r.book&math.MaxUint32
 		}
-		if n := r.book >> 32; n <= uint64(len(b)) {
+		if n := r.book>>32 + LengthSize; n <= uint64(len(b)) {
 			return b[LengthSize:n:n], Run{b[n:], r.book + 1}
 		}
 	}
