@@ -191,12 +191,7 @@ func (w *Writer) PutLong(ch int, v int64) bool { return !w.always && w.part.PutL
 
 // EmitLong sends a record of 8 bytes, big-endian, to one subpartition: EmitTo without the indirections.
 func (w *Writer) EmitLong(ch int, v int64) error {
-	const n = serde.LengthSize + 8
-	b := w.part.Builder(ch)
-	if room := b.Room(); n < len(room) {
-		binary.BigEndian.PutUint32(room, 8)
-		binary.BigEndian.PutUint64(room[serde.LengthSize:n], uint64(v))
-		b.Advance(n)
+	if w.part.Builder(ch).PutLong(v) {
 		if w.always {
 			w.part.Flush(ch)
 		}
