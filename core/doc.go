@@ -13,6 +13,8 @@
 // sends it where the writer's [Selector] says, [Writer.EmitTo] where the caller says, [Writer.Broadcast] to everybody. It goes into a
 // buffer of its subpartition, and the buffer leaves when it is full, when the buffer timeout has passed, or when the task says so.
 //
+// A loop that does nothing but send longs, or read records, saves the call for each: [Writer.PutLong], [Reader.NextRun].
+//
 // A task that writes waits when no buffer is free (back-pressure), for as long as the context of its writer lives; one that would rather do
 // something else meanwhile asks [Writer.IsAvailable] between two records. [Writer.End] waits until every reader has processed what there was.
 //

@@ -103,3 +103,19 @@ func TestZeroBufferIsNone(t *testing.T) {
 		t.Error("zero value")
 	}
 }
+
+// Two segments of one size change their memory, not who they are; of two sizes they keep it, and a turn that is over has none to give.
+func TestSwap(t *testing.T) {
+	ours, theirs := NewSegment(4), NewSegment(4)
+	copy(theirs.Mem(), "that")
+	b := ours.Lend(nil, -1).With(4, DataBuffer, false)
+	copy(b.Bytes(), "this")
+	if !b.Swap(theirs) || string(b.Bytes()) != "that" || string(theirs.Mem()) != "this" || b.Segment() != ours {
+		t.Errorf("the buffer has %q, the spare segment %q", b.Bytes(), theirs.Mem())
+	}
+	if b.Swap(NewSegment(5)) || string(b.Bytes()) != "that" {
+		t.Errorf("swapped with a segment of another size: %q", b.Bytes())
+	}
+	b.Recycle()
+	panics(t, "turn", func() { b.Swap(theirs) })
+}
