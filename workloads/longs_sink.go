@@ -10,7 +10,7 @@ import (
 	"xbench/harness"
 )
 
-// longsChecks and longRecordsChecks say in a run's document what is looked at.
+// What a run's document says is looked at.
 const (
 	longsChecks = "every value is the next one of its channel; 1 in 1021 is an instant, and in the channel's digest; counts per channel"
 	roundChecks = "every value is the next one of its channel; the first of a round is an instant, and in the channel's digest; counts per channel"

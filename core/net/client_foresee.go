@@ -26,36 +26,31 @@ type foresight struct {
 // behind sets what to expect behind a content of a segment of that size.
 func (f *foresight) behind(h frame.BufferHeader, segmentSize int) {
 	f.size = 0
-	if h.Size != segmentSize || h.Size < bulkBody {
-		return
-	}
-	f.size = h.Size
-	if len(f.spare) > 0 && len(f.spare[0].Mem()) != segmentSize {
-		f.spare = nil // of another gate, with another pool
-	}
-	for len(f.spare) < foreseen {
-		f.spare = append(f.spare, buffer.NewSegment(segmentSize))
+	if h.Size == segmentSize && h.Size >= bulkBody {
+		f.size = h.Size
 	}
 }
 
-// appendTo appends where to read what is expected.
+// appendTo appends where to read what is expected now. Until the next read that stays as it is, whatever is expected behind what comes.
 func (f *foresight) appendTo(vectors [][]byte) [][]byte {
 	f.read = f.size
-	for i := range f.spare {
-		vectors = append(vectors, f.heads[i][:], f.content(i))
+	if len(f.spare) > 0 && len(f.spare[0].Mem()) != f.read {
+		f.spare = f.spare[:0] // of another gate, whose pool has other segments
+	}
+	for len(f.spare) < foreseen {
+		f.spare = append(f.spare, buffer.NewSegment(f.read))
+	}
+	for i, s := range f.spare {
+		vectors = append(vectors, f.heads[i][:], s.Mem())
 	}
 	return vectors
-}
-
-func (f *foresight) content(i int) []byte {
-	return f.spare[i].Mem()[:min(f.size, len(f.spare[i].Mem()))]
 }
 
 // cut is what of frame i has come if n bytes have from its beginning on, and how many have behind it.
 func (f *foresight) cut(i, n int) (head, content []byte, behind int) {
 	head = f.heads[i][:min(n, frame.BufferResponseSize)]
 	n -= len(head)
-	content = f.content(i)[:min(n, f.read)]
+	content = f.spare[i].Mem()[:min(n, f.read)]
 	return head, content, n - len(content)
 }
 

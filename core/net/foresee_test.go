@@ -58,6 +58,55 @@ func TestFullBuffersAreReadManyAtOnce(t *testing.T) {
 	}
 }
 
+// Gates whose pools have other segments share a connection: what is expected behind the one's buffers comes for the other, whose segments are larger, and
+// which then has full ones of its own.
+func TestFullBuffersOfTwoSizes(t *testing.T) {
+	c := stepClient(t, Options{Clock: still})
+	defer c.close()
+	sizes := []int{fragmentSegment, 2 * fragmentSegment}
+	var gates []*gate.InputGate
+	for i, size := range sizes {
+		g, err := gate.New(context.Background(), gate.Options{Pool: memory(t, 40, size), Channels: 1, Exclusive: 32, Floating: 4})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer g.Close()
+		if err := c.open(g, 0, fmt.Sprint(i), 0, i); err != nil {
+			t.Fatal(err)
+		}
+		gates = append(gates, g)
+	}
+	sent := [][][]byte{nil, nil}
+	for n := range 60 {
+		to := n / 5 % 2
+		size := sizes[n/10%2] // of either gate's full buffers, for either gate, if it fits
+		if size > sizes[to] {
+			size = sizes[to]
+		}
+		content := bytes.Repeat([]byte{byte(n)}, size)
+		c.peer.out.bytes = frame.BufferResponse{
+			BufferHeader: frame.BufferHeader{Channel: channelID(fmt.Sprint(to)), Sequence: int32(len(sent[to])), Type: buffer.DataBuffer}, Content: content,
+		}.AppendTo(c.peer.out.bytes)
+		sent[to] = append(sent[to], content)
+	}
+	c.receive()
+	if c.err != nil {
+		t.Fatal(c.err)
+	}
+	for i, g := range gates {
+		for n, want := range sent[i] {
+			item, ok, err := g.Poll()
+			if !ok || err != nil {
+				t.Fatalf("gate %d, buffer %d: %v, %v", i, n, ok, err)
+			}
+			if !bytes.Equal(item.Buffer.Bytes(), want) {
+				t.Errorf("gate %d: buffer %d of %d bytes is not what was sent", i, n, item.Buffer.Len())
+			}
+			item.Buffer.Recycle()
+		}
+	}
+}
+
 // A connection of few channels leaves bulk to its task, one of many does not.
 func TestFewChannels(t *testing.T) {
 	p := memory(t, 4, 100)

@@ -24,8 +24,8 @@ type Line interface {
 	Interrupt()
 }
 
-// A Waiter is where one task waits for all its channels: those of a gate, or of several in a union. Signal is for anybody, Joined for who opens channels, the
-// rest for the task.
+// A Waiter is where one task waits for all its channels: those of a gate, or of several in a union. Signal, Asleep and Parked are for anybody, join for who opens
+// channels, the rest for the task.
 type Waiter struct {
 	wake  chan struct{} // one slot: a signal, never data
 	clock meter.Clock
